@@ -1,0 +1,119 @@
+//! Case folding.
+
+use unicode_case_mapping::case_folded;
+
+/// A text without its upper and lower case, by Unicode simple case folding: one character for one character.
+///
+/// Simple folding keeps `ß` apart from `ss`, and the dotless `ı` from `i`, in every locale; it is the folding
+/// of case-insensitive regular expressions too, so words and expressions agree.
+pub fn fold(text: &str) -> String {
+    Folded::of(text).text
+}
+
+/// A folded text that knows where each of its bytes stood in the original.
+///
+/// ```
+/// use synth_text::Folded;
+///
+/// // The Kelvin sign is three bytes long, the `k` it folds to one.
+/// let folded = Folded::of("5 \u{212A} NOW");
+/// let at = folded.text().find("now").unwrap();
+/// assert_eq!(folded.original(at), 6);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    text: String,
+    /// Where folded and original positions drift apart: from `.0` in the folded text on, the original is at
+    /// `.1`. Empty for almost every text.
+    shifts: Vec<(usize, usize)>,
+}
+
+impl Folded {
+    /// Folds a text.
+    pub fn of(text: &str) -> Self {
+        let mut folded = Self::default();
+        folded.set(text);
+        folded
+    }
+
+    /// Folds another text into the same memory.
+    pub fn set(&mut self, text: &str) {
+        self.shifts.clear();
+        self.text.clear();
+        if text.is_ascii() {
+            self.text.push_str(text);
+            self.text.make_ascii_lowercase();
+            return;
+        }
+        self.text.reserve(text.len());
+        for (at, c) in text.char_indices() {
+            let folded = fold_char(c);
+            self.text.push(folded);
+            if folded.len_utf8() != c.len_utf8() {
+                self.shifts.push((self.text.len(), at + c.len_utf8()));
+            }
+        }
+    }
+
+    /// The folded text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The position in the original of a position in the folded text. Both lie between characters.
+    pub fn original(&self, at: usize) -> usize {
+        match self.shifts.partition_point(|&(folded, _)| folded <= at) {
+            0 => at,
+            next => {
+                let (folded, original) = self.shifts[next - 1];
+                original + (at - folded)
+            }
+        }
+    }
+}
+
+fn fold_char(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
+    // The table names only characters that change.
+    case_folded(c).and_then(|code| char::from_u32(code.get())).unwrap_or(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_foldings() {
+        for (text, expected) in [
+            ("MiXed 42", "mixed 42"),
+            ("ΣΊΣΥΦΟΣ ς", "σίσυφοσ σ"),
+            ("STRAẞE Straße", "straße straße"),
+            ("İı", "İı"),
+            ("ÀÉÎ", "àéî"),
+        ] {
+            assert_eq!(fold(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_character_is_found_again(text in "(\\PC|K|ẞ|Ⱥ|[A-Z]){0,40}") {
+            let folded = Folded::of(&text);
+            for ((at, c), (original, o)) in folded.text().char_indices().zip(text.char_indices()) {
+                prop_assert_eq!(folded.original(at), original);
+                prop_assert_eq!(c, fold_char(o));
+            }
+            prop_assert_eq!(folded.original(folded.text().len()), text.len());
+        }
+
+        #[test]
+        fn folding_twice_changes_nothing(text in "\\PC{0,40}") {
+            let once = fold(&text);
+            prop_assert_eq!(fold(&once), once.clone());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! How synth takes texts apart: words, tokens, and a case folding that keeps byte positions.
+//!
+//! ```
+//! use synth_text::{Folded, count_words, tokens, words};
+//!
+//! assert_eq!(words("Great.Thanks, don't wait 3.14s").collect::<Vec<_>>(), ["Great", "Thanks", "don't", "wait", "3.14s"]);
+//! assert_eq!(tokens("so  good :-)").collect::<Vec<_>>(), ["so", "good", ":-)"]);
+//! assert_eq!(count_words("two words"), 2);
+//!
+//! let folded = Folded::of("Καλός ΚΑΛΌΣ");
+//! assert_eq!(folded.text(), "καλόσ καλόσ");
+//! ```
+
+mod fold;
+mod words;
+
+pub use fold::{Folded, fold};
+pub use words::{count_words, for_each_word, tokens, words};
