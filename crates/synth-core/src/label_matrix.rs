@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::patterns::PatternTable;
-use crate::{ClassId, ClassSet, CoreError, LfVote, Vote, VotePatterns};
+use crate::{ClassSet, CoreError, LfVote, Vote, VotePatterns};
 
 /// The votes of m labeling functions on n records, sparse: vote patterns, and for each row its pattern.
 ///
@@ -147,6 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ClassId;
 
     fn build(rows: &[Vec<Vote>], m: usize, k: usize) -> LabelMatrix {
         let classes = ClassSet::new((0..k).map(|c| format!("c{c}"))).unwrap();

@@ -1,0 +1,401 @@
+//! A program as one plan for all its functions.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use rustc_hash::FxHashMap;
+
+use super::guard::guard;
+use crate::lang::ast::{Change, Measure, Mode, Op, Order, TextEnd};
+use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text};
+use synth_core::ClassId;
+
+/// Automata of up to so many pattern bytes are built as a DFA, the fastest to run: about 1 KB of table for each
+/// byte of pattern. Above, a contiguous NFA, a tenth the size.
+const DFA_PATTERN_BYTES: usize = 16 << 10;
+
+/// A program, ready to run. Positions of functions are those of the program.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(super) functions: Vec<Vec<(ClassId, Expr)>>,
+    /// Functions that may vote although nothing was found.
+    pub(super) always: Vec<u32>,
+    pub(super) fields: Vec<FieldUse>,
+    pub(super) texts: Vec<TextPlan>,
+    pub(super) signals: Vec<Signal>,
+    pub(super) regexes: Vec<(TextId, regex::Regex)>,
+    pub(super) checks: Vec<Check>,
+}
+
+pub(super) type FieldId = usize;
+pub(super) type TextId = usize;
+pub(super) type SignalId = u32;
+pub(super) type RegexId = usize;
+
+/// A field and how functions use it, for checking it against the data.
+#[derive(Debug)]
+pub(super) struct FieldUse {
+    pub(super) path: String,
+    /// Each use, with the first function that makes it.
+    pub(super) uses: Vec<(FieldKind, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldKind {
+    Any,
+    Text,
+    Number,
+    Flag,
+    Time,
+}
+
+/// A condition, with everything it refers to by number.
+#[derive(Debug)]
+pub(super) enum Expr {
+    Constant(bool),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    Flag(FieldId),
+    Present(FieldId),
+    Seen(SignalId),
+    Near { left: SignalId, right: SignalId, distance: u32, order: Order },
+    Matches { regex: RegexId, guard: Option<SignalId> },
+    Compare(Num, Op, Num),
+    CompareTime(FieldId, Op, i64),
+}
+
+#[derive(Debug)]
+pub(super) enum Num {
+    Constant(f64),
+    Field(FieldId),
+    Measure(Measure, TextId),
+    Count(SignalId, TextId),
+    CountRegex(RegexId),
+}
+
+/// Something that can be found in a text: one of some strings.
+#[derive(Debug, Default)]
+pub(super) struct Signal {
+    /// The functions to evaluate when it is found.
+    pub(super) functions: Vec<u32>,
+    /// Where it is found matters, not only that it is.
+    pub(super) places: bool,
+}
+
+/// Everything that is looked for in one text.
+#[derive(Debug)]
+pub(super) struct TextPlan {
+    pub(super) field: FieldId,
+    pub(super) changes: Vec<Change>,
+    pub(super) automaton: Option<AhoCorasick>,
+    /// For each pattern of the automaton.
+    pub(super) automaton_uses: Vec<Vec<Use>>,
+    pub(super) words: Table,
+    /// Some word term is a phrase or minds case or place, so words must be remembered.
+    pub(super) keeps_words: bool,
+    pub(super) tokens: Table,
+    pub(super) whole: Table,
+}
+
+/// Folded strings, and what each of them sets.
+pub(super) type Table = FxHashMap<Box<str>, Vec<Use>>;
+
+/// What a string that was found sets, if a check holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use {
+    pub(super) signal: SignalId,
+    /// The position of the check; [`NO_CHECK`] for none.
+    pub(super) check: u32,
+}
+
+pub(super) const NO_CHECK: u32 = u32::MAX;
+
+/// What else must hold where a folded string was found.
+#[derive(Debug)]
+pub(super) enum Check {
+    /// The text, not folded, reads like this.
+    Exact(Box<str>),
+    /// The find is at this end of the text; and reads like this.
+    Anchored(TextEnd, Option<Box<str>>),
+    /// The words up to and with the one found are these, folded, or as written if `exact`.
+    Words { words: Box<[Box<str>]>, exact: bool },
+}
+
+impl Engine {
+    pub(crate) fn new(program: &Program) -> Self {
+        let mut planner = Planner::default();
+        for (f, function) in program.functions.iter().enumerate() {
+            planner.function = f;
+            let mut triggers = Some(Vec::new());
+            let mut clauses = Vec::with_capacity(function.clauses.len());
+            for clause in &function.clauses {
+                let (expr, needs) = planner.condition(&clause.condition);
+                triggers = triggers.zip(needs).map(|(mut all, more)| {
+                    all.extend(more);
+                    all
+                });
+                clauses.push((clause.class, expr));
+            }
+            planner.engine.functions.push(clauses);
+            match triggers {
+                None => planner.engine.always.push(f as u32),
+                Some(mut signals) => {
+                    signals.sort_unstable();
+                    signals.dedup();
+                    for signal in signals {
+                        planner.engine.signals[signal as usize].functions.push(f as u32);
+                    }
+                }
+            }
+        }
+        planner.finish()
+    }
+}
+
+/// Signals one of which must be set for a condition to hold; `None` when it can hold without any.
+type Needs = Option<Vec<SignalId>>;
+
+#[derive(Default)]
+struct Planner {
+    engine: Engine,
+    function: usize,
+    fields: FxHashMap<String, FieldId>,
+    texts: FxHashMap<Text, TextId>,
+    patterns: Vec<FxHashMap<String, usize>>,
+    pattern_lists: Vec<Vec<String>>,
+    signals: FxHashMap<(TextId, Kind, Terms), SignalId>,
+    regexes: FxHashMap<(TextId, Regex), (RegexId, Option<SignalId>)>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            functions: Vec::new(),
+            always: Vec::new(),
+            fields: Vec::new(),
+            texts: Vec::new(),
+            signals: Vec::new(),
+            regexes: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+}
+
+/// How strings are found: anywhere, at an end, as the whole text, or as words whose place matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Find,
+    Start,
+    End,
+    Whole,
+    Place,
+}
+
+impl Planner {
+    fn condition(&mut self, condition: &Condition) -> (Expr, Needs) {
+        match condition {
+            Condition::Constant(value) => (Expr::Constant(*value), (!value).then(Vec::new)),
+            Condition::And(parts) => {
+                let (parts, needs): (Vec<_>, Vec<_>) = parts.iter().map(|part| self.condition(part)).unzip();
+                // Any one part will do; the one with the fewest signals is found least often, as a rule.
+                (Expr::And(parts), needs.into_iter().flatten().min_by_key(Vec::len))
+            }
+            Condition::Or(parts) => {
+                let (parts, needs): (Vec<_>, Vec<_>) = parts.iter().map(|part| self.condition(part)).unzip();
+                let all: Option<Vec<_>> = needs.into_iter().collect();
+                (Expr::Or(parts), all.map(|sets| sets.into_iter().flatten().collect()))
+            }
+            Condition::Not(inner) => (Expr::Not(Box::new(self.condition(inner).0)), None),
+            Condition::Flag(field) => (Expr::Flag(self.field(field, FieldKind::Flag)), None),
+            Condition::Present(field) => (Expr::Present(self.field(field, FieldKind::Any)), None),
+            Condition::Find(text, terms) => self.seen(text, Kind::Find, terms),
+            Condition::Anchored(text, TextEnd::Start, terms) => self.seen(text, Kind::Start, terms),
+            Condition::Anchored(text, TextEnd::End, terms) => self.seen(text, Kind::End, terms),
+            Condition::Whole(text, terms) => self.seen(text, Kind::Whole, terms),
+            Condition::Near(near) => {
+                let Near { text, left, distance, order, right } = &**near;
+                let text = self.text(text);
+                let left = self.signal(text, Kind::Place, left);
+                let right = self.signal(text, Kind::Place, right);
+                (Expr::Near { left, right, distance: *distance, order: *order }, Some(vec![left]))
+            }
+            Condition::Matches(text, regex) => {
+                let (regex, guard) = self.regex(text, regex);
+                (Expr::Matches { regex, guard }, guard.map(|signal| vec![signal]))
+            }
+            Condition::Compare(left, op, right) => {
+                let needs = self.counted(left, *op, right).or_else(|| self.counted(right, op.flipped(), left));
+                (Expr::Compare(self.number(left), *op, self.number(right)), needs)
+            }
+            Condition::CompareTime(field, op, micros) => {
+                (Expr::CompareTime(self.field(field, FieldKind::Time), *op, *micros), None)
+            }
+        }
+    }
+
+    fn seen(&mut self, text: &Text, kind: Kind, terms: &Terms) -> (Expr, Needs) {
+        let text = self.text(text);
+        let signal = self.signal(text, kind, terms);
+        (Expr::Seen(signal), Some(vec![signal]))
+    }
+
+    /// The signal without which a comparison of a count cannot hold: `count(…) >= 2` is false at 0.
+    fn counted(&mut self, count: &Number, op: Op, other: &Number) -> Needs {
+        let Number::Constant(value) = other else { return None };
+        if op.holds(0.0, *value) {
+            return None;
+        }
+        match count {
+            Number::Count(text, terms) => {
+                let text = self.text(text);
+                Some(vec![self.signal(text, Kind::Find, terms)])
+            }
+            Number::CountRegex(text, regex) => self.regex(text, regex).1.map(|signal| vec![signal]),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self, number: &Number) -> Num {
+        match number {
+            Number::Constant(value) => Num::Constant(*value),
+            Number::Field(field) => Num::Field(self.field(field, FieldKind::Number)),
+            Number::Measure(measure, text) => Num::Measure(*measure, self.text(text)),
+            Number::Count(text, terms) => {
+                let text = self.text(text);
+                Num::Count(self.signal(text, Kind::Find, terms), text)
+            }
+            Number::CountRegex(text, regex) => Num::CountRegex(self.regex(text, regex).0),
+        }
+    }
+
+    fn field(&mut self, path: &str, kind: FieldKind) -> FieldId {
+        let fields = &mut self.engine.fields;
+        let id = *self.fields.entry(path.to_owned()).or_insert_with(|| {
+            fields.push(FieldUse { path: path.to_owned(), uses: Vec::new() });
+            fields.len() - 1
+        });
+        if !fields[id].uses.iter().any(|(other, _)| *other == kind) {
+            fields[id].uses.push((kind, self.function));
+        }
+        id
+    }
+
+    fn text(&mut self, text: &Text) -> TextId {
+        let field = self.field(&text.field, FieldKind::Text);
+        if let Some(&id) = self.texts.get(text) {
+            return id;
+        }
+        let id = self.engine.texts.len();
+        self.engine.texts.push(TextPlan {
+            field,
+            changes: text.changes.clone(),
+            automaton: None,
+            automaton_uses: Vec::new(),
+            words: Table::default(),
+            keeps_words: false,
+            tokens: Table::default(),
+            whole: Table::default(),
+        });
+        self.patterns.push(FxHashMap::default());
+        self.pattern_lists.push(Vec::new());
+        self.texts.insert(text.clone(), id);
+        id
+    }
+
+    fn regex(&mut self, text: &Text, regex: &Regex) -> (RegexId, Option<SignalId>) {
+        let text = self.text(text);
+        if let Some(&known) = self.regexes.get(&(text, regex.clone())) {
+            return known;
+        }
+        let signal = guard(regex).map(|strings| {
+            let terms = Terms { exact: false, mode: Mode::Substring, strings: strings.into() };
+            self.signal(text, Kind::Find, &terms)
+        });
+        let compiled = regex::Regex::new(&regex.0).expect("checked when the program was resolved");
+        self.engine.regexes.push((text, compiled));
+        let known = (self.engine.regexes.len() - 1, signal);
+        self.regexes.insert((text, regex.clone()), known);
+        known
+    }
+
+    /// The signal that these terms are found in this way, made when it is first asked for.
+    fn signal(&mut self, text: TextId, kind: Kind, terms: &Terms) -> SignalId {
+        let key = (text, kind, terms.clone());
+        if let Some(&known) = self.signals.get(&key) {
+            return known;
+        }
+        let signal = self.engine.signals.len() as SignalId;
+        self.signals.insert(key, signal);
+        self.engine.signals.push(Signal { functions: Vec::new(), places: kind == Kind::Place });
+        self.engine.texts[text].keeps_words |= kind == Kind::Place;
+        let mut strings: Vec<&String> = terms.strings.iter().collect();
+        strings.sort_unstable();
+        strings.dedup_by_key(|s| if terms.exact { (*s).clone() } else { synth_text::fold(s) });
+        for string in strings {
+            self.add_string(text, kind, terms, string, signal);
+        }
+        signal
+    }
+
+    fn add_string(&mut self, text: TextId, kind: Kind, terms: &Terms, string: &str, signal: SignalId) {
+        let folded = synth_text::fold(string);
+        let exact = || terms.exact.then(|| Box::from(string));
+        let checks = &mut self.engine.checks;
+        let mut check = |check: Option<Check>| match check {
+            None => NO_CHECK,
+            Some(check) => {
+                checks.push(check);
+                (checks.len() - 1) as u32
+            }
+        };
+        let plan = &mut self.engine.texts[text];
+        match (kind, terms.mode) {
+            (Kind::Find, Mode::Substring) | (Kind::Start | Kind::End, _) => {
+                let check = check(match kind {
+                    Kind::Start => Some(Check::Anchored(TextEnd::Start, exact())),
+                    Kind::End => Some(Check::Anchored(TextEnd::End, exact())),
+                    _ => exact().map(Check::Exact),
+                });
+                let list = &mut self.pattern_lists[text];
+                let pattern = *self.patterns[text].entry(folded).or_insert_with_key(|folded| {
+                    list.push(folded.clone());
+                    plan.automaton_uses.push(Vec::new());
+                    list.len() - 1
+                });
+                plan.automaton_uses[pattern].push(Use { signal, check });
+            }
+            (Kind::Find | Kind::Place, Mode::Word) | (Kind::Place, _) => {
+                let as_written = if terms.exact { string } else { folded.as_str() };
+                let words: Box<[Box<str>]> = synth_text::words(as_written).map(Box::from).collect();
+                let Some(last) = words.last() else { return };
+                let last = synth_text::fold(last).into_boxed_str();
+                let phrase = words.len() > 1;
+                plan.keeps_words |= phrase;
+                let check = check((phrase || terms.exact).then_some(Check::Words { words, exact: terms.exact }));
+                plan.keeps_words |= check != NO_CHECK;
+                plan.words.entry(last).or_default().push(Use { signal, check });
+            }
+            (Kind::Find, Mode::Token) => {
+                let check = check(exact().map(Check::Exact));
+                plan.tokens.entry(folded.into()).or_default().push(Use { signal, check });
+            }
+            (Kind::Whole, _) => {
+                let check = check(exact().map(Check::Exact));
+                plan.whole.entry(folded.into()).or_default().push(Use { signal, check });
+            }
+        }
+    }
+
+    fn finish(self) -> Engine {
+        let mut engine = self.engine;
+        for (plan, patterns) in engine.texts.iter_mut().zip(self.pattern_lists) {
+            if patterns.is_empty() {
+                continue;
+            }
+            let bytes: usize = patterns.iter().map(String::len).sum();
+            let kind = if bytes <= DFA_PATTERN_BYTES { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+            let automaton = AhoCorasick::builder().kind(Some(kind)).build(&patterns);
+            plan.automaton = Some(automaton.expect("patterns fit an automaton: they came from a file in memory"));
+        }
+        engine
+    }
+}
