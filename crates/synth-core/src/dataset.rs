@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -10,9 +11,9 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, make_array};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 /// A batch of records: Arrow columns, and where in the whole data they stand.
 ///
@@ -32,6 +33,27 @@ impl Dataset {
     /// Records that continue earlier ones: `first_row` is the number of records before them.
     pub fn continuing(batch: RecordBatch, first_row: u64) -> Self {
         Self { batch, first_row }
+    }
+
+    /// Records with one field of text.
+    ///
+    /// ```
+    /// let records = synth_core::Dataset::of_texts("body", ["hello", "world"]);
+    /// assert_eq!(records.row(1).text("body").as_deref(), Some("world"));
+    /// ```
+    pub fn of_texts<S: AsRef<str>>(field: &str, texts: impl IntoIterator<Item = S>) -> Self {
+        let column = StringArray::from_iter_values(texts);
+        let schema = Schema::new(vec![Field::new(field, DataType::Utf8, false)]);
+        // One column that fits its own schema.
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(column)]);
+        Self::new(batch.expect("a column of text is a batch"))
+    }
+
+    /// Records without any field, for results that stand for themselves.
+    pub fn without_fields(n_rows: usize) -> Self {
+        let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+        Self::new(batch.expect("no columns fit any number of rows"))
     }
 
     /// The number of records.
@@ -274,10 +296,8 @@ impl<'a> Row<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{Float64Array, Int64Array, StringArray, StructArray};
-    use arrow_schema::{Field, Fields};
+    use arrow_array::{Float64Array, Int64Array, StructArray};
+    use arrow_schema::Fields;
 
     use super::*;
 

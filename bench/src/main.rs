@@ -1,0 +1,26 @@
+//! Measurements of synth, one subcommand each. `cargo run --release -p synth-bench -- SUBCOMMAND`.
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+mod label_data;
+mod label_leave_one_out;
+mod label_planted;
+mod label_quality;
+
+const USAGE: &str = "\
+usage: synth-bench SUBCOMMAND [--data DIR]
+  label-quality         tables of the label models on the open and crowd sets
+  label-leave-one-out   the constants of the default model, chosen without the set they are scored on
+  label-planted         the default model on planted matrices: accuracy, oracle, calibration, copies, CPU seconds
+DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted that of the
+generated matrices (default $PEER_DATA).";
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let data = args.iter().position(|arg| arg == "--data").and_then(|at| args.get(at + 1)).cloned();
+    match args.first().map(String::as_str) {
+        Some("label-quality") => label_quality::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
+        Some("label-leave-one-out") => label_leave_one_out::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
+        Some("label-planted") => label_planted::run(&label_data::folder(data, "PEER_DATA")?),
+        _ => anyhow::bail!("{USAGE}"),
+    }
+}

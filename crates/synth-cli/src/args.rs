@@ -1,0 +1,221 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turns unlabelled records into training data.
+///
+/// You write labeling functions instead of labels; synth works out how far each can be trusted and gives every
+/// record a soft label.
+#[derive(Debug, Parser)]
+#[command(name = "synth", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Start with `synth demo`. `synth help lf` describes the language of labeling functions.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+    /// Show no progress and no warnings
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Settings of the project [default: synth.toml, if there is one]
+    #[arg(long, value_name = "FILE", global = true, env = "SYNTH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How many threads to use; the result does not depend on it [default: one for each core]
+    #[arg(long, value_name = "N", global = true, env = "SYNTH_THREADS")]
+    pub threads: Option<usize>,
+    /// Print one JSON object to stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a project: settings, labeling functions and example records in a folder
+    Init(InitArgs),
+    /// Look for mistakes in .lf files
+    Check(CheckArgs),
+    /// Write .lf files in the one standard form
+    Fmt(FmtArgs),
+    /// Show what labeling functions do on records: coverage, conflicts, accuracy
+    Lfs(LfsArgs),
+    /// Give every record a soft label
+    Label(LabelArgs),
+    /// Run everything on example records that come with the program
+    Demo(DemoArgs),
+    /// Show help for a command, or `lf` for the language of labeling functions
+    Help(HelpArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder, made if it does not exist
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The .lf files [default: those of synth.toml]
+    pub files: Vec<PathBuf>,
+    /// The classes, where no file declares them
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Let warnings fail the check too
+    #[arg(long)]
+    pub deny_warnings: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// The .lf files; `-` formats stdin to stdout
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Change nothing; exit with 1 if a file is not in standard form
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Where records and labeling functions come from.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Records: .jsonl, .csv, .parquet, .arrow, also .gz or .zst; `-` is stdin
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// The format of stdin [default: jsonl]
+    #[arg(long, value_name = "FORMAT")]
+    pub stdin_format: Option<DataFormat>,
+    /// Labeling functions
+    #[arg(long, value_name = "FILE.lf", num_args = 1..)]
+    pub lfs: Vec<PathBuf>,
+    /// The classes, in order [default: as the .lf files declare them]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// The field that holds known labels: class names, or class numbers from 0
+    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
+    pub gold: Option<String>,
+    /// Set malformed records aside instead of stopping at the first
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Write the records that were set aside to this file
+    #[arg(long, value_name = "FILE", requires = "skip_bad")]
+    pub bad_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DataFormat {
+    Jsonl,
+    Csv,
+    Parquet,
+    Arrow,
+}
+
+/// How the label model is fitted.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// The label model
+    #[arg(long, value_name = "MODEL", env = "SYNTH_MODEL")]
+    pub model: Option<ModelKind>,
+    /// How common each class is: `estimate`, `uniform`, or shares such as `ham=.8,spam=.2`
+    #[arg(long, value_name = "BALANCE", env = "SYNTH_BALANCE")]
+    pub balance: Option<String>,
+    /// Recorded with the result; the label models that come with synth use no random numbers
+    #[arg(long, value_name = "N", env = "SYNTH_SEED")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelKind {
+    /// Looks at the votes and chooses
+    Auto,
+    /// The class with the most votes; ties share
+    Majority,
+    /// Votes weighed by how often each function agrees with the others
+    Weighted,
+    /// A confusion matrix for each function, by EM
+    DawidSkene,
+    /// Accuracies from agreements of three functions at a time, in closed form
+    Triplet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UncoveredKind {
+    /// The class balance, with n_votes 0
+    Prior,
+    /// No probabilities, label or confidence
+    Null,
+    /// Left out
+    Drop,
+}
+
+#[derive(Debug, Args)]
+pub struct LabelArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Votes instead of records: .npy (n x m integers, -1 abstains) or .csv (item,worker,label)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "lfs"])]
+    pub votes: Option<PathBuf>,
+    /// Soft labels: .parquet, .arrow, .jsonl, .csv or .npy; `-` writes JSONL to stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The votes as .npy, -1 where a function abstains
+    #[arg(long, value_name = "FILE")]
+    pub votes_out: Option<PathBuf>,
+    /// Vote patterns with counts, to be merged with those of other shards
+    #[arg(long, value_name = "FILE")]
+    pub counts_out: Option<PathBuf>,
+    /// Fit on the counts of several shards together
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["data", "lfs", "votes", "out", "votes_out", "label_model"])]
+    pub merge_counts: Vec<PathBuf>,
+    /// Keep the fitted label model
+    #[arg(long, value_name = "FILE")]
+    pub save_model: Option<PathBuf>,
+    /// Use a label model that was kept, fit none
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "balance", "save_model"])]
+    pub label_model: Option<PathBuf>,
+    /// The field that names each record [default: id, else the row number]
+    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
+    pub id: Option<String>,
+    /// What records get on which no function voted [default: prior]
+    #[arg(long, value_name = "POLICY", env = "SYNTH_UNCOVERED")]
+    pub uncovered: Option<UncoveredKind>,
+    /// Put this before the names of the columns that are added
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// So many calls of labeling functions may fail before the exit code is 1 [default: 0]
+    #[arg(long, value_name = "N")]
+    pub max_faults: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct LfsArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Show the records a function gets wrong, or is outvoted on, with what it found in them
+    #[arg(long, value_name = "NAME")]
+    pub rows: Option<String>,
+    /// How many records `--rows` shows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// Show everything anew whenever an .lf file is saved
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {}
+
+#[derive(Debug, Args)]
+pub struct HelpArgs {
+    /// A command, or `lf`
+    pub topic: Option<String>,
+}

@@ -1,0 +1,386 @@
+//! `synth label`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use synth::core::{Dataset, Event, LabelMatrix, LabelModel, Observer, SoftLabels, Stage, VotePatterns};
+use synth::io::soft::{self, Uncovered};
+use synth::io::votes::{load_crowd, load_npy, save_npy};
+use synth::io::{AtomicFile, Format, Reader, counts};
+use synth::label::{FittedModel, Gold, Report};
+use synth::lf::LfError;
+
+use crate::args::{Common, LabelArgs, UncoveredKind};
+use crate::config::{Config, or_file};
+use crate::errors::{FOUND, hinted};
+use crate::inputs::{self, Votes};
+use crate::output;
+use crate::progress::Progress;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    version: u32,
+    /// Records, labeling functions, classes.
+    n: u64,
+    m: usize,
+    k: usize,
+    classes: Vec<String>,
+    /// Records on which at least one function voted.
+    covered: u64,
+    patterns: usize,
+    faults: u64,
+    bad_records: u64,
+    seed: u64,
+    fingerprint: String,
+    model: Option<Report>,
+    /// How many records have each class as their label; uncovered ones are not counted.
+    labels: Option<Vec<u64>>,
+    written: Vec<PathBuf>,
+}
+
+pub fn run(args: &LabelArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
+    let config = Config::load(common)?;
+    let job = Job::new(args, common.json, &config, progress)?;
+    let (summary, too_many_faults) = inputs::on_threads(common, || job.run())?;
+    if common.json {
+        output::json(&summary)?;
+    } else {
+        progress.note(&describe(&summary));
+    }
+    Ok(if too_many_faults { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+/// Flags and settings, checked, before any work starts.
+struct Job<'a> {
+    args: &'a LabelArgs,
+    config: &'a Config,
+    progress: &'a Progress,
+    out: Option<PathBuf>,
+    id: Option<String>,
+    gold: Option<String>,
+    uncovered: Uncovered,
+    prefix: String,
+    seed: u64,
+    max_faults: u64,
+}
+
+impl<'a> Job<'a> {
+    fn new(args: &'a LabelArgs, json: bool, config: &'a Config, progress: &'a Progress) -> Result<Self> {
+        let uncovered = match (args.uncovered, &config.label.uncovered) {
+            (Some(kind), _) => kind,
+            (None, Some(name)) => inputs::setting("label.uncovered", name)?,
+            (None, None) => UncoveredKind::Prior,
+        };
+        // The output of the settings is for the plain command; asking for something else by flag replaces it.
+        let other_output = args.votes_out.is_some() || args.counts_out.is_some() || !args.merge_counts.is_empty();
+        let from_file = config.label.out.clone().filter(|_| !other_output && args.save_model.is_none());
+        let out = args.out.clone().or(from_file);
+        if out.is_none() && !other_output && args.save_model.is_none() {
+            return Err(hinted("nothing to write is asked for", "name a file for the soft labels: --out soft.parquet"));
+        }
+        if out.as_deref() == Some(Path::new("-")) && json {
+            return Err(hinted("`--out -` and `--json` both want stdout", "write the soft labels to a file"));
+        }
+        Ok(Self {
+            args,
+            config,
+            progress,
+            out,
+            id: args.id.clone().or_else(|| config.data.id.clone()),
+            gold: args.input.gold.clone().or_else(|| config.data.gold.clone()),
+            uncovered: match uncovered {
+                UncoveredKind::Prior => Uncovered::Prior,
+                UncoveredKind::Null => Uncovered::Null,
+                UncoveredKind::Drop => Uncovered::Drop,
+            },
+            prefix: args.prefix.clone().or_else(|| config.label.prefix.clone()).unwrap_or_default(),
+            seed: args.model.seed.or(config.label.seed).unwrap_or(0),
+            max_faults: args.max_faults.or(config.lfs.max_faults).unwrap_or(0),
+        })
+    }
+
+    fn run(&self) -> Result<(Summary, bool)> {
+        if !self.args.merge_counts.is_empty() {
+            return Ok((self.from_counts()?, false));
+        }
+        match &self.args.votes {
+            Some(path) => Ok((self.from_votes(path)?, false)),
+            None => self.from_records(),
+        }
+    }
+
+    /// Counts of shards, fitted as one.
+    fn from_counts(&self) -> Result<Summary> {
+        let save = self.args.save_model.as_ref();
+        if save.is_none() {
+            return Err(hinted(
+                "`--merge-counts` has no rows to label",
+                "say where to keep the model: --save-model model.json",
+            ));
+        }
+        let patterns = counts::merge(&self.args.merge_counts)?;
+        let (_, report) = self.model(&patterns, &Gold::none())?;
+        let fingerprint = self.fingerprint(&patterns, report.as_ref(), &[]);
+        Ok(self.summary(&patterns, report, fingerprint, save.into_iter().cloned().collect()))
+    }
+
+    /// Votes that somebody else made.
+    fn from_votes(&self, path: &Path) -> Result<Summary> {
+        let classes = inputs::given_classes(&or_file(&self.args.input.classes, &self.config.lfs.classes))?;
+        let crowd = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("csv") => Some(load_crowd(path, classes.as_ref())?),
+            Some("npy") => None,
+            _ => {
+                let message = format!("`{}` holds no votes in a form that is known", path.display());
+                return Err(hinted(
+                    message,
+                    "votes are .npy (n x m integers, -1 abstains) or .csv (item,worker,label)",
+                ));
+            }
+        };
+        let (matrix, items) = match crowd {
+            Some(crowd) => {
+                if crowd.n_replaced > 0 {
+                    let times = crowd.n_replaced;
+                    self.progress.warn(&format!(
+                        "{times} votes were replaced by a later vote of the same worker on the same item"
+                    ));
+                }
+                (crowd.matrix, Some(crowd.items))
+            }
+            None => {
+                let classes = classes.context("votes in .npy are numbers; name the classes: --classes a,b,c")?;
+                (load_npy(path, &classes, None)?, None)
+            }
+        };
+        if self.args.input.gold.is_some() {
+            return Err(hinted(
+                "`--gold` names a field of records, and votes have none",
+                "fit on records, or score the result yourself",
+            ));
+        }
+        let votes = Votes { matrix, faults: synth::lf::Faults::default(), gold: None };
+        let fitted = self.fit_if_asked(&votes)?;
+        let mut summary = self.write_votes(&votes.matrix, &fitted)?;
+        if let (Some(out), Some((model, _))) = (&self.out, &fitted) {
+            let soft = predict(model.as_ref(), &votes.matrix)?;
+            let mut options = self.output_options(&summary.fingerprint, soft.n_rows() as u64);
+            let records = match items {
+                Some(items) => {
+                    options.id = Some("item".to_owned());
+                    Dataset::of_texts("item", items)
+                }
+                None => Dataset::without_fields(soft.n_rows()),
+            };
+            let mut writer = soft::Writer::create(out, &records.schema(), soft.classes(), &options)?;
+            writer.write(&records, &soft, 0..soft.n_rows())?;
+            writer.finish()?;
+            self.wrote(&mut summary, out, &soft);
+        }
+        Ok(summary)
+    }
+
+    /// Records and labeling functions.
+    fn from_records(&self) -> Result<(Summary, bool)> {
+        let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
+        let lfs = inputs::lf_set(&files)?;
+        if let Some(out) = &self.out {
+            check_output(out)?;
+        }
+        let reader = inputs::reader(&self.args.input, self.config, self.out.as_deref(), self.progress)?;
+        let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;
+        let fitted = self.fit_if_asked(&votes)?;
+        let mut summary = self.write_votes(&votes.matrix, &fitted)?;
+        summary.faults = votes.faults.total();
+        summary.bad_records = reader.bad_records().count();
+        let mut texts: Vec<&str> = files.sources.iter().map(|source| &*source.text).collect();
+        texts.extend(files.lists.iter().map(|(_, text)| text.as_str()));
+        summary.fingerprint = self.fingerprint(votes.matrix.patterns(), summary.model.as_ref(), &texts);
+        if let (Some(out), Some((model, _))) = (&self.out, &fitted) {
+            let soft = predict(model.as_ref(), &votes.matrix)?;
+            self.write_soft(out, &reader, &soft, &summary.fingerprint)?;
+            self.wrote(&mut summary, out, &soft);
+        }
+        let too_many = summary.faults > self.max_faults;
+        if too_many {
+            self.progress
+                .warn(&format!("{} faults are more than the {} of --max-faults", summary.faults, self.max_faults));
+        }
+        Ok((summary, too_many))
+    }
+
+    /// A model, if anything that was asked for needs one.
+    fn fit_if_asked(&self, votes: &Votes) -> Result<Option<(Box<dyn LabelModel>, Option<Report>)>> {
+        if self.out.is_none() && self.args.save_model.is_none() {
+            return Ok(None);
+        }
+        let gold = inputs::gold_rows(votes)?;
+        let (model, report) = self.model(votes.matrix.patterns(), &gold)?;
+        Ok(Some((Box::new(model), report)))
+    }
+
+    /// The label model: loaded, or fitted, and then kept if that was asked for.
+    fn model(&self, patterns: &VotePatterns, gold: &Gold) -> Result<(FittedModel, Option<Report>)> {
+        if let Some(path) = &self.args.label_model {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let model = FittedModel::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))?;
+            return Ok((model, None));
+        }
+        self.progress.event(Event::Started { stage: Stage::Fit, total: None });
+        let fit = inputs::fit(&self.args.model, self.config, patterns, gold);
+        self.progress.event(Event::Finished { stage: Stage::Fit });
+        let fit = fit?;
+        self.check_cancelled()?;
+        if let Some(path) = &self.args.save_model {
+            AtomicFile::write_all_to(path, fit.model.to_json().as_bytes())?;
+        }
+        Ok((fit.model, Some(fit.report)))
+    }
+
+    /// Writes the votes and counts that were asked for.
+    fn write_votes(
+        &self,
+        matrix: &LabelMatrix,
+        fitted: &Option<(Box<dyn LabelModel>, Option<Report>)>,
+    ) -> Result<Summary> {
+        let report = fitted.as_ref().and_then(|(_, report)| report.clone());
+        let fingerprint = self.fingerprint(matrix.patterns(), report.as_ref(), &[]);
+        let mut written = Vec::new();
+        if let Some(path) = &self.args.votes_out {
+            save_npy(path, matrix)?;
+            written.push(path.clone());
+        }
+        if let Some(path) = &self.args.counts_out {
+            counts::save(path, matrix.patterns(), &[("synth.run".to_owned(), fingerprint.clone())])?;
+            written.push(path.clone());
+        }
+        written.extend(self.args.save_model.clone());
+        Ok(self.summary(matrix.patterns(), report, fingerprint, written))
+    }
+
+    /// Reads the records a second time and writes them with their soft labels.
+    fn write_soft(&self, out: &Path, reader: &Reader, soft: &SoftLabels, fingerprint: &str) -> Result<()> {
+        let options = self.output_options(fingerprint, soft.n_rows() as u64);
+        let mut writer = soft::Writer::create(out, &reader.schema(), soft.classes(), &options)?;
+        self.progress.event(Event::Started { stage: Stage::Write, total: Some(soft.n_rows() as u64) });
+        for batch in reader.batches()? {
+            let batch = batch?;
+            let start = batch.first_row() as usize;
+            writer.write(&batch, soft, start..start + batch.n_rows())?;
+            self.progress.event(Event::Advanced { stage: Stage::Write, done: (start + batch.n_rows()) as u64 });
+            self.check_cancelled()?;
+        }
+        self.progress.event(Event::Finished { stage: Stage::Write });
+        Ok(writer.finish()?)
+    }
+
+    fn check_cancelled(&self) -> Result<()> {
+        if self.progress.cancelled() { Err(LfError::Cancelled.into()) } else { Ok(()) }
+    }
+
+    fn output_options(&self, fingerprint: &str, n_rows: u64) -> soft::Options {
+        soft::Options {
+            format: None,
+            id: self.id.clone(),
+            prefix: self.prefix.clone(),
+            uncovered: self.uncovered,
+            metadata: vec![("synth.run".to_owned(), fingerprint.to_owned())],
+            n_rows: Some(n_rows),
+        }
+    }
+
+    /// The same for the same votes, functions and settings, on any machine.
+    fn fingerprint(&self, patterns: &VotePatterns, report: Option<&Report>, texts: &[&str]) -> String {
+        let mut hash = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        add(env!("CARGO_PKG_VERSION").as_bytes());
+        add(&self.seed.to_le_bytes());
+        for name in patterns.classes().names().iter().chain(patterns.lf_names()) {
+            add(name.as_bytes());
+        }
+        texts.iter().for_each(|text| add(text.as_bytes()));
+        add(report.map_or("", |report| report.method.as_str()).as_bytes());
+        for (votes, count) in patterns.iter() {
+            add(&count.to_le_bytes());
+            for vote in votes {
+                add(&[vote.lf_idx.to_le_bytes(), (vote.class.index() as u32).to_le_bytes()].concat());
+            }
+        }
+        hash.finalize().to_hex()[..16].to_owned()
+    }
+
+    fn summary(
+        &self,
+        patterns: &VotePatterns,
+        model: Option<Report>,
+        fingerprint: String,
+        written: Vec<PathBuf>,
+    ) -> Summary {
+        let covered = patterns.iter().filter(|(votes, _)| !votes.is_empty()).map(|(_, count)| count).sum();
+        Summary {
+            version: 1,
+            n: patterns.n_rows(),
+            m: patterns.n_lfs(),
+            k: patterns.n_classes(),
+            classes: patterns.classes().names().to_vec(),
+            covered,
+            patterns: patterns.len(),
+            faults: 0,
+            bad_records: 0,
+            seed: self.seed,
+            fingerprint,
+            model,
+            labels: None,
+            written,
+        }
+    }
+
+    fn wrote(&self, summary: &mut Summary, out: &Path, soft: &SoftLabels) {
+        let mut labels = vec![0; soft.classes().len()];
+        for row in (0..soft.n_rows()).filter(|&row| soft.covered(row)) {
+            labels[soft.label(row).index()] += 1;
+        }
+        summary.labels = Some(labels);
+        if out != Path::new("-") {
+            summary.written.push(out.to_owned());
+        }
+    }
+}
+
+/// Refuses a name that could not be written to before an hour of work rather than after it.
+fn check_output(out: &Path) -> Result<()> {
+    let known = out == Path::new("-") || Format::of(out).0.is_some();
+    let hint = "the name tells the format: .parquet, .arrow, .jsonl, .csv or .npy";
+    if known { Ok(()) } else { Err(hinted(format!("`{}` has no known format", out.display()), hint)) }
+}
+
+fn predict(model: &dyn LabelModel, matrix: &LabelMatrix) -> Result<SoftLabels> {
+    model.predict(matrix).map_err(|error| anyhow::Error::from_boxed(error).context("cannot use the label model"))
+}
+
+fn describe(summary: &Summary) -> String {
+    let Summary { n, m, k, covered, patterns, .. } = summary;
+    let share = if *n == 0 { 0.0 } else { 100.0 * *covered as f64 / *n as f64 };
+    let mut text = format!(
+        "{n} records, {m} labeling functions, {k} classes; {covered} records covered ({share:.1} %), {patterns} vote patterns\n"
+    );
+    if let Some(report) = &summary.model {
+        text.push_str(&report.to_string());
+    }
+    if let Some(labels) = &summary.labels {
+        let counts: Vec<String> =
+            summary.classes.iter().zip(labels).map(|(class, count)| format!("{class} {count}")).collect();
+        text.push_str(&format!("labels: {}\n", counts.join(", ")));
+    }
+    let written: Vec<String> = summary.written.iter().map(|path| path.display().to_string()).collect();
+    if !written.is_empty() {
+        text.push_str(&format!("wrote {}", written.join(", ")));
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,9 @@
+//! One file a command.
+
+pub mod check;
+pub mod demo;
+pub mod fmt;
+pub mod help;
+pub mod init;
+pub mod label;
+pub mod lfs;

@@ -1,0 +1,70 @@
+//! How an error reaches the person, and the exit code it makes.
+
+use std::process::ExitCode;
+
+use anyhow::Error;
+use synth::io::IoError;
+use synth::label::LabelError;
+use synth::lf::LfError;
+
+use crate::render::Rendered;
+
+/// Ran, but a check found something.
+pub const FOUND: u8 = 1;
+/// Could not run.
+const CANNOT: u8 = 2;
+/// Stopped by Ctrl-C, as shells count it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// The advice of a person who knows this part: printed as `hint: …`.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Hinted {
+    pub message: String,
+    pub hint: String,
+}
+
+/// An error with a hint.
+pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Hinted { message: message.into(), hint: hint.into() }.into()
+}
+
+/// Prints an error with its causes and hints, and returns its exit code.
+pub fn report(error: &Error) -> ExitCode {
+    if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(LfError::Cancelled))) {
+        anstream::eprintln!("stopped; nothing was written");
+        return ExitCode::from(INTERRUPTED);
+    }
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    if let Some(Rendered(text)) = error.downcast_ref() {
+        anstream::eprint!("{text}");
+        return ExitCode::from(CANNOT);
+    }
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some causes repeat themselves in what they caused.
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    let (red, bold) = ("\u{1b}[1;31m", "\u{1b}[1m");
+    let reset = "\u{1b}[0m";
+    anstream::eprintln!("{red}error{reset}: {text}");
+    let mut hints: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        hints.extend(cause.downcast_ref::<Hinted>().map(|e| e.hint.clone()));
+        hints.extend(cause.downcast_ref::<IoError>().map(IoError::hints).unwrap_or_default());
+        hints.extend(cause.downcast_ref::<LfError>().map(LfError::hints).unwrap_or_default());
+        hints.extend(cause.downcast_ref::<LabelError>().map(LabelError::hints).unwrap_or_default());
+    }
+    for hint in hints {
+        anstream::eprintln!("{bold}hint{reset}: {hint}");
+    }
+    ExitCode::from(CANNOT)
+}

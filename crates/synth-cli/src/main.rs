@@ -1,0 +1,34 @@
+//! The program `synth`: arguments, environment, rendering and exit codes around the library.
+
+mod args;
+mod commands;
+mod config;
+mod errors;
+mod inputs;
+mod output;
+mod progress;
+mod render;
+mod table;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let progress = progress::Progress::install(cli.quiet);
+    let result = match cli.command {
+        Command::Init(args) => commands::init::run(&args),
+        Command::Check(args) => commands::check::run(&args, &cli.common),
+        Command::Fmt(args) => commands::fmt::run(&args),
+        Command::Lfs(args) => commands::lfs::run(&args, &cli.common, &progress),
+        Command::Label(args) => commands::label::run(&args, &cli.common, &progress),
+        Command::Demo(args) => commands::demo::run(&args, &progress),
+        Command::Help(args) => commands::help::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => errors::report(&error),
+    }
+}

@@ -1,0 +1,91 @@
+//! Progress on stderr, and Ctrl-C.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use synth::core::{Event, Observer, Stage};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Draws a bar for each stage, where stderr is a terminal.
+pub struct Progress {
+    bar: Mutex<Option<ProgressBar>>,
+    draws: bool,
+    quiet: bool,
+}
+
+impl Progress {
+    /// Begins to watch for Ctrl-C. The first one asks the work to stop; the second ends the program.
+    pub fn install(quiet: bool) -> Self {
+        let handler = || {
+            if INTERRUPTED.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        };
+        // Without a handler Ctrl-C ends the program as ever, which leaves nothing half-written either.
+        let _ = ctrlc::set_handler(handler);
+        Self { bar: Mutex::new(None), draws: !quiet && std::io::stderr().is_terminal(), quiet }
+    }
+
+    /// Says something that is no error, unless asked to be quiet.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            anstream::eprintln!("\u{1b}[1;33mwarning\u{1b}[0m: {text}");
+        }
+    }
+
+    /// Tells what was done, unless asked to be quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            anstream::eprintln!("{text}");
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event) {
+        if !self.draws {
+            return;
+        }
+        let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match event {
+            Event::Started { stage, total } => {
+                let (name, unit) = match stage {
+                    Stage::Scan => ("reading", "{bytes} of {total_bytes}"),
+                    Stage::Apply => ("applying functions", "{human_pos} records, {per_sec}"),
+                    Stage::Fit => ("fitting", "{human_pos} iterations"),
+                    Stage::Write => ("writing", "{human_pos} records"),
+                    _ => ("working", "{human_pos}"),
+                };
+                let new = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+                let template = match total {
+                    Some(_) => format!("{name:>18} {{bar:30}} {unit} {{eta}}"),
+                    None => format!("{name:>18} {{spinner}} {unit}"),
+                };
+                if let Ok(style) = ProgressStyle::with_template(&template) {
+                    new.set_style(style);
+                }
+                new.enable_steady_tick(Duration::from_millis(120));
+                *bar = Some(new);
+            }
+            Event::Advanced { done, .. } => {
+                if let Some(bar) = &*bar {
+                    bar.set_position(done);
+                }
+            }
+            Event::Finished { .. } => {
+                if let Some(bar) = bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        INTERRUPTED.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,123 @@
+//! Gold labels: classes that are known.
+
+use arrow_array::Array;
+use arrow_schema::{DataType, Schema};
+use synth_core::{ClassId, ClassSet, Dataset};
+
+use crate::IoError;
+use crate::ids::{is_text, no_field, text, type_of};
+
+/// A field that holds the true class of a record: its name, or its index if the field holds integers.
+///
+/// Null, and text that is empty, is unknown. Where all class names are integers themselves, as in ratings from 1 to
+/// 5, integers are names, not indices. A field of true and false fits classes called `true` and `false`.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use arrow_array::{ArrayRef, RecordBatch, StringArray};
+/// use synth_core::{ClassSet, Dataset};
+/// use synth_io::gold::GoldColumn;
+///
+/// let labels: ArrayRef = Arc::new(StringArray::from(vec![Some("spam"), None]));
+/// let records = Dataset::new(RecordBatch::try_from_iter([("label", labels)])?);
+/// let classes = ClassSet::new(["ham", "spam"])?;
+/// let gold = GoldColumn::find(&records.schema(), "label", &classes)?;
+/// assert_eq!(gold.labels(&records)?, [classes.id("spam"), None]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct GoldColumn {
+    field: String,
+    classes: ClassSet,
+    by_index: bool,
+}
+
+impl GoldColumn {
+    /// The gold labels in a field, nested fields by dots.
+    ///
+    /// # Errors
+    /// The field does not exist, or holds neither text nor integers nor truth values.
+    pub fn find(schema: &Schema, field: &str, classes: &ClassSet) -> Result<Self, IoError> {
+        let role = "gold label";
+        let data_type = type_of(schema, field).ok_or_else(|| no_field(schema, field, role))?;
+        if !(is_text(&data_type) || data_type.is_integer() || data_type == DataType::Boolean) {
+            let (field, got) = (field.to_owned(), data_type.to_string());
+            return Err(IoError::FieldType { field, role, expected: "class names or their indices", got });
+        }
+        let integer_names = classes.names().iter().all(|name| name.parse::<i64>().is_ok());
+        let by_index = data_type.is_integer() && !integer_names;
+        Ok(Self { field: field.to_owned(), classes: classes.clone(), by_index })
+    }
+
+    /// The gold label of each record of a batch.
+    ///
+    /// # Errors
+    /// A value that names no class.
+    pub fn labels(&self, records: &Dataset) -> Result<Vec<Option<ClassId>>, IoError> {
+        let column =
+            records.column(&self.field).ok_or_else(|| no_field(&records.schema(), &self.field, "gold label"))?;
+        let array = column.array();
+        let label = |row: usize| {
+            if array.is_null(row) {
+                return Ok(None);
+            }
+            let value = match column.value(row) {
+                Some(synth_core::Value::Bool(value)) => value.to_string().into(),
+                _ => text(array, row),
+            };
+            if value.is_empty() {
+                return Ok(None);
+            }
+            let class = if self.by_index {
+                value.parse().ok().and_then(|index| self.classes.at(index))
+            } else {
+                self.classes.id(&value)
+            };
+            class.map(Some).ok_or_else(|| IoError::UnknownClass {
+                field: self.field.clone(),
+                row: records.first_row() + row as u64,
+                value: value.into_owned(),
+                classes: self.classes.names().to_vec(),
+            })
+        };
+        (0..array.len()).map(label).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+
+    use super::*;
+
+    fn labels(classes: &[&str], values: ArrayRef) -> Result<Vec<Option<usize>>, IoError> {
+        let records = Dataset::continuing(RecordBatch::try_from_iter([("y", values)]).unwrap(), 100);
+        let gold = GoldColumn::find(&records.schema(), "y", &ClassSet::new(classes.iter().copied()).unwrap())?;
+        Ok(gold.labels(&records)?.into_iter().map(|class| class.map(ClassId::index)).collect())
+    }
+
+    #[test]
+    fn names_indices_and_unknowns() {
+        let names = Arc::new(StringArray::from(vec![Some("b"), None, Some(""), Some("a")]));
+        assert_eq!(labels(&["a", "b"], names).unwrap(), [Some(1), None, None, Some(0)]);
+        let indices = Arc::new(Int64Array::from(vec![Some(1), None, Some(0)]));
+        assert_eq!(labels(&["a", "b"], indices).unwrap(), [Some(1), None, Some(0)]);
+        let stars = Arc::new(Int64Array::from(vec![1, 5]));
+        assert_eq!(labels(&["1", "2", "3", "4", "5"], stars).unwrap(), [Some(0), Some(4)]);
+        let flags = Arc::new(BooleanArray::from(vec![true, false]));
+        assert_eq!(labels(&["false", "true"], flags).unwrap(), [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn an_unknown_class_names_row_and_value_and_lists_the_classes() {
+        let error = labels(&["a", "b"], Arc::new(StringArray::from(vec!["a", "c"]))).unwrap_err();
+        assert_eq!(error.to_string(), "row 101: gold label \"c\" in field `y` is no class");
+        assert_eq!(error.hints(), ["the classes are a, b; leave the label empty where it is unknown"]);
+        let error = labels(&["a", "b"], Arc::new(Int64Array::from(vec![-1]))).unwrap_err();
+        assert_eq!(error.to_string(), "row 100: gold label \"-1\" in field `y` is no class");
+        let error = labels(&["a"], Arc::new(Float64Array::from(vec![0.0]))).unwrap_err();
+        assert!(matches!(error, IoError::FieldType { .. }));
+    }
+}

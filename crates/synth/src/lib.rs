@@ -1,0 +1,67 @@
+//! Turns unlabelled records into training data.
+//!
+//! People write labeling functions instead of labels: Rust closures, or a small language of keywords and
+//! regular expressions. They are applied in parallel, a label model works out from their agreements and
+//! conflicts how far each can be trusted, and every record gets a soft label.
+//!
+//! ```
+//! use synth::prelude::*;
+//!
+//! let dir = tempfile::tempdir()?;
+//! let file = dir.path().join("mails.jsonl");
+//! std::fs::write(&file, r#"{"id": 1, "body": "Win money now: www.example.com"}
+//! {"id": 2, "body": "see you at lunch, thanks"}
+//! {"id": 3, "body": "thanks for the money"}
+//! "#)?;
+//!
+//! let classes = ClassSet::new(["ham", "spam"])?;
+//! let (ham, spam) = (classes.id("ham"), classes.id("spam"));
+//! let mut lfs = LfSet::new(classes);
+//! lfs.add("link", move |r| if r.text("body")?.contains("www.") { spam } else { None })?
+//!     .add("short", move |r| if r.text("body")?.len() < 25 { ham } else { None })?
+//!     .add_keywords("money", "body", ["money", "win"], spam.unwrap())?
+//!     .add_keywords("polite", "body", ["thanks", "please"], ham.unwrap())?;
+//!
+//! let reader = Reader::open(&[Source::new(&file)], ReadOptions::default(), &Silent)?;
+//! let applied = lfs.apply(batches(&reader)?, &Silent)?;
+//! let fit = Auto::default().fit(applied.matrix.patterns(), &Gold::none())?;
+//! let soft = fit.model.predict(&applied.matrix)?;
+//! assert_eq!(soft.classes().name(soft.label(0)), "spam");
+//! assert_eq!(soft.classes().name(soft.label(1)), "ham");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The parts, in the order in which data passes through them:
+//!
+//! - [`io`]: records, votes and soft labels, in and out of files.
+//! - [`lf`]: labeling functions, the .lf language, and how they are applied.
+//! - [`label`]: label models, and the analysis of labeling functions.
+//! - [`core`]: the types they share.
+//!
+//! And here: [`LfFiles`], .lf files from disk; [`WeakLabeler`], labeling functions with their label model as one
+//! thing that turns records into soft labels.
+
+mod lf_files;
+mod weak_labeler;
+
+pub use lf_files::{LfFileError, LfFiles};
+pub use weak_labeler::{WeakLabeler, batches};
+
+pub use synth_core as core;
+pub use synth_io as io;
+pub use synth_label as label;
+pub use synth_lf as lf;
+
+/// What most programs need.
+pub mod prelude {
+    pub use synth_core::metrics::Scores;
+    pub use synth_core::{
+        ClassId, ClassSet, Dataset, LabelMatrix, LabelMatrixBuilder, LabelModel, LfVote, Observer, Predict, Row,
+        Silent, SoftLabels, Vote, VotePatterns,
+    };
+    pub use synth_io::{ReadOptions, Reader, Source};
+    pub use synth_label::{Auto, Gold};
+    pub use synth_lf::{Applied, Faults, LfSet, RecordLfs};
+
+    pub use crate::{LfFiles, WeakLabeler, batches};
+}
