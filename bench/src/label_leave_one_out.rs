@@ -24,7 +24,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         ..Constants::default()
     })?;
     let crowd: Vec<LabelSet> = CROWD.iter().map(|name| crowd_set(root, name)).collect::<Result<_, _>>()?;
-    leave_one_out("crowd sets", &crowd, &[&[0.5, 1.0, 2.0, 4.0], &[0.06, 0.12, 0.25, 0.5]], |v| Constants {
+    leave_one_out("crowd sets", &crowd, &[&[0.5, 1.0, 2.0], &[0.0625, 0.125, 0.25]], |v| Constants {
         pooling: v[0],
         off: v[1],
         ..Constants::default()

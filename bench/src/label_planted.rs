@@ -9,6 +9,7 @@ use synth_core::metrics::Scores;
 use synth_core::{ClassId, ClassSet, LabelMatrix, LabelModel, SoftLabels};
 use synth_label::{Auto, Gold};
 
+use crate::cpu::cpu_seconds;
 use crate::label_data::{SplitMix, dense, read_npy};
 
 /// Prints a line for each matrix `lm_n<n>_m<m>_k<k>_L.npy` in the folder, and for each change made to it.
@@ -47,11 +48,11 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 }
 
 fn line(title: &str, matrix: &LabelMatrix, gold: &[Option<ClassId>], oracle: Option<f64>) -> anyhow::Result<()> {
-    let (start, cpu) = (Instant::now(), cpu_seconds()?);
+    let (start, cpu) = (Instant::now(), cpu_seconds());
     let fit = Auto::default().fit(matrix.patterns(), &Gold::none())?;
-    let fitted = cpu_seconds()?;
+    let fitted = cpu_seconds();
     let soft = fit.model.predict(matrix).map_err(anyhow::Error::from_boxed)?;
-    let (predicted, wall) = (cpu_seconds()?, start.elapsed().as_secs_f64());
+    let (predicted, wall) = (cpu_seconds(), start.elapsed().as_secs_f64());
     let scores = score(&soft, gold)?;
     let majority = synth_label::Majority::default().fit(matrix.patterns(), &Gold::none())?.model;
     let majority = score(&majority.predict(matrix).map_err(anyhow::Error::from_boxed)?, gold)?.accuracy;
@@ -109,12 +110,4 @@ fn oracle(params: &serde_json::Value, m: usize, votes: &[i64]) -> anyhow::Result
         probs.extend(log.iter().map(|l| (l - top).exp() / sum));
     }
     Ok(SoftLabels::from_rows(ClassSet::new((0..k).map(|c| c.to_string()))?, probs, vec![1; n])?)
-}
-
-/// User and system seconds of this process, all threads, from /proc.
-fn cpu_seconds() -> anyhow::Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").context("CPU seconds are read from /proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    // Clock ticks of 1/100 s, as on every Linux.
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
 }

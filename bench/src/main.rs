@@ -1,18 +1,21 @@
 //! Measurements of synth, one subcommand each. `cargo run --release -p synth-bench -- SUBCOMMAND`.
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+mod cpu;
 mod label_data;
 mod label_leave_one_out;
 mod label_planted;
 mod label_quality;
+mod lf_apply;
 
 const USAGE: &str = "\
 usage: synth-bench SUBCOMMAND [--data DIR]
   label-quality         tables of the label models on the open and crowd sets
   label-leave-one-out   the constants of the default model, chosen without the set they are scored on
   label-planted         the default model on planted matrices: accuracy, oracle, calibration, copies, CPU seconds
-DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted that of the
-generated matrices (default $PEER_DATA).";
+  lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
+DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
+the generated matrices and texts (default $PEER_DATA).";
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +24,7 @@ fn main() -> anyhow::Result<()> {
         Some("label-quality") => label_quality::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-leave-one-out") => label_leave_one_out::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-planted") => label_planted::run(&label_data::folder(data, "PEER_DATA")?),
+        Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),
         _ => anyhow::bail!("{USAGE}"),
     }
 }

@@ -81,7 +81,7 @@ impl ClassSet {
 
     /// The class at this position, if there is one.
     pub fn at(&self, index: usize) -> Option<ClassId> {
-        (index < self.len()).then(|| ClassId(index as u16))
+        (index < self.len()).then_some(ClassId(index as u16))
     }
 
     /// The name of a class of this set.

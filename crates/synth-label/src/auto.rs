@@ -301,6 +301,44 @@ mod tests {
     }
 
     #[test]
+    fn between_shallow_and_deep_the_mixture_is_gradual() {
+        let (rows, truth) = planted(5_000, &[0.5, 0.5], &[(0.35, 0.75); 6], 8);
+        let matrix = matrix(6, 2, &rows);
+        let fit = Auto::default().fit(matrix.patterns(), &Gold::none()).unwrap();
+        let world = fit.report.world.unwrap();
+        assert!(world.deep_share > 0.0 && world.deep_share < 1.0, "{world:?}");
+        let majority = crate::Majority::default().fit(matrix.patterns(), &Gold::none()).unwrap().model;
+        let majority = accuracy(&majority.predict(&matrix).unwrap(), &truth);
+        assert!(accuracy(&fit.model.predict(&matrix).unwrap(), &truth) > majority - 0.01);
+    }
+
+    #[test]
+    fn many_patterns_are_fitted_from_a_sample_and_threads_do_not_matter() {
+        let (rows, truth) = planted(80_000, &[0.6, 0.4], &[(0.5, 0.7); 20], 3);
+        let matrix = matrix(20, 2, &rows);
+        assert!(matrix.patterns().len() > 1 << 16);
+        let fit = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Auto::default().fit(matrix.patterns(), &Gold::none()).unwrap())
+        };
+        let (one, four) = (fit(1), fit(4));
+        assert_eq!(one.model, four.model);
+        assert!(one.trace[0].n_patterns < matrix.patterns().len());
+        assert!(accuracy(&one.model.predict(&matrix).unwrap(), &truth) > 0.9);
+    }
+
+    #[test]
+    fn a_given_balance_is_kept() {
+        let (rows, _) = planted(2_000, &[0.8, 0.2], &LFS, 4);
+        let matrix = matrix(8, 2, &rows);
+        let auto = Auto { balance: ClassBalance::Given(vec![0.3, 0.7]), ..Auto::default() };
+        let model = auto.fit(matrix.patterns(), &Gold::none()).unwrap().model;
+        assert!((model.balance()[0] - 0.3).abs() < 1e-12);
+        let wrong = Auto { balance: ClassBalance::Given(vec![0.3]), ..Auto::default() };
+        assert!(matches!(wrong.fit(matrix.patterns(), &Gold::none()), Err(LabelError::Param { .. })));
+    }
+
+    #[test]
     fn a_few_gold_rows_help() {
         // A function that is wrong about half the time stands against one that is right; nothing but gold can tell.
         let (mut rows, mut truth) = (Vec::new(), Vec::new());

@@ -27,8 +27,8 @@ pub struct World {
 
 /// Where the statistics turn a decision. The gaps they stand in are wide: depth is at most .16 on seven open
 /// sets and at least .66 on tennis, crowd votes and planted matrices; dispersion is at most .41 or coverage at
-/// most .17 on crowd votes, at least .77 and .36 on planted matrices and tennis. Leaving any one set out moves
-/// no threshold across another set.
+/// most .17 on crowd votes with abstains, at least .77 and .36 on planted matrices and tennis. Leaving any one set
+/// out moves no threshold across another set.
 const SHALLOW_BELOW: f64 = 0.3;
 const DEEP_FROM: f64 = 0.5;
 const HANDED_OUT_BELOW: f64 = 0.5;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 
+use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 use synth_core::{BoxError, ClassId, ClassSet, Dataset, LabelMatrix, LabelMatrixBuilder, LfVote, Observer, Row, Vote};
 
@@ -20,6 +21,7 @@ type RowFunction = Box<dyn Fn(&Row<'_>) -> Result<Vote, BoxError> + Send + Sync>
 pub struct LfSet {
     classes: ClassSet,
     names: Vec<String>,
+    taken: FxHashSet<String>,
     parts: Vec<Part>,
 }
 
@@ -81,7 +83,7 @@ impl std::fmt::Debug for LfSet {
 impl LfSet {
     /// No functions yet, for these classes.
     pub fn new(classes: ClassSet) -> Self {
-        Self { classes, names: Vec::new(), parts: Vec::new() }
+        Self { classes, names: Vec::new(), taken: FxHashSet::default(), parts: Vec::new() }
     }
 
     /// The classes.
@@ -188,7 +190,7 @@ impl LfSet {
     /// A name is taken; the other set is for other classes.
     pub fn extend(&mut self, other: Self) -> Result<&mut Self, LfError> {
         self.check_classes(&other.classes)?;
-        if let Some(name) = other.names.iter().find(|name| self.names.contains(name)) {
+        if let Some(name) = other.names.iter().find(|name| self.taken.contains(*name)) {
             return Err(LfError::DuplicateName { name: name.clone() });
         }
         let mut names = other.names.into_iter();
@@ -209,8 +211,10 @@ impl LfSet {
     fn push(&mut self, names: impl IntoIterator<Item = String>, part: Part) -> Result<&mut Self, LfError> {
         let before = self.names.len();
         for name in names {
-            if self.names.contains(&name) {
-                self.names.truncate(before);
+            if !self.taken.insert(name.clone()) {
+                for name in self.names.drain(before..) {
+                    self.taken.remove(&name);
+                }
                 return Err(LfError::DuplicateName { name });
             }
             self.names.push(name);

@@ -1,16 +1,13 @@
 //! A program as one plan for all its functions.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rustc_hash::FxHashMap;
 
+use super::finder::Finder;
 use super::guard::guard;
+use super::table::Table;
 use crate::lang::ast::{Change, Measure, Mode, Op, Order, TextEnd};
 use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text};
 use synth_core::ClassId;
-
-/// Automata of up to so many pattern bytes are built as a DFA, the fastest to run: about 1 KB of table for each
-/// byte of pattern. Above, a contiguous NFA, a tenth the size.
-const DFA_PATTERN_BYTES: usize = 16 << 10;
 
 /// A program, ready to run. Positions of functions are those of the program.
 #[derive(Debug)]
@@ -86,18 +83,15 @@ pub(super) struct Signal {
 pub(super) struct TextPlan {
     pub(super) field: FieldId,
     pub(super) changes: Vec<Change>,
-    pub(super) automaton: Option<AhoCorasick>,
-    /// For each pattern of the automaton.
-    pub(super) automaton_uses: Vec<Vec<Use>>,
+    pub(super) finder: Option<Finder>,
+    /// For each string of the finder.
+    pub(super) finder_uses: Vec<Vec<Use>>,
     pub(super) words: Table,
     /// Some word term is a phrase or minds case or place, so words must be remembered.
     pub(super) keeps_words: bool,
     pub(super) tokens: Table,
     pub(super) whole: Table,
 }
-
-/// Folded strings, and what each of them sets.
-pub(super) type Table = FxHashMap<Box<str>, Vec<Use>>;
 
 /// What a string that was found sets, if a check holds.
 #[derive(Debug, Clone, Copy)]
@@ -160,10 +154,19 @@ struct Planner {
     function: usize,
     fields: FxHashMap<String, FieldId>,
     texts: FxHashMap<Text, TextId>,
-    patterns: Vec<FxHashMap<String, usize>>,
-    pattern_lists: Vec<Vec<String>>,
+    strings: Vec<TextStrings>,
     signals: FxHashMap<(TextId, Kind, Terms), SignalId>,
     regexes: FxHashMap<(TextId, Regex), (RegexId, Option<SignalId>)>,
+}
+
+/// What is looked for in one text, while it is collected.
+#[derive(Default)]
+struct TextStrings {
+    substrings: Vec<Box<str>>,
+    numbers: FxHashMap<Box<str>, usize>,
+    words: FxHashMap<Box<str>, Vec<Use>>,
+    tokens: FxHashMap<Box<str>, Vec<Use>>,
+    whole: FxHashMap<Box<str>, Vec<Use>>,
 }
 
 impl Default for Engine {
@@ -288,15 +291,14 @@ impl Planner {
         self.engine.texts.push(TextPlan {
             field,
             changes: text.changes.clone(),
-            automaton: None,
-            automaton_uses: Vec::new(),
+            finder: None,
+            finder_uses: Vec::new(),
             words: Table::default(),
             keeps_words: false,
             tokens: Table::default(),
             whole: Table::default(),
         });
-        self.patterns.push(FxHashMap::default());
-        self.pattern_lists.push(Vec::new());
+        self.strings.push(TextStrings::default());
         self.texts.insert(text.clone(), id);
         id
     }
@@ -337,7 +339,7 @@ impl Planner {
     }
 
     fn add_string(&mut self, text: TextId, kind: Kind, terms: &Terms, string: &str, signal: SignalId) {
-        let folded = synth_text::fold(string);
+        let folded = synth_text::fold(string).into_boxed_str();
         let exact = || terms.exact.then(|| Box::from(string));
         let checks = &mut self.engine.checks;
         let mut check = |check: Option<Check>| match check {
@@ -348,6 +350,7 @@ impl Planner {
             }
         };
         let plan = &mut self.engine.texts[text];
+        let strings = &mut self.strings[text];
         match (kind, terms.mode) {
             (Kind::Find, Mode::Substring) | (Kind::Start | Kind::End, _) => {
                 let check = check(match kind {
@@ -355,16 +358,16 @@ impl Planner {
                     Kind::End => Some(Check::Anchored(TextEnd::End, exact())),
                     _ => exact().map(Check::Exact),
                 });
-                let list = &mut self.pattern_lists[text];
-                let pattern = *self.patterns[text].entry(folded).or_insert_with_key(|folded| {
-                    list.push(folded.clone());
-                    plan.automaton_uses.push(Vec::new());
-                    list.len() - 1
+                let substrings = &mut strings.substrings;
+                let number = *strings.numbers.entry(folded).or_insert_with_key(|folded| {
+                    substrings.push(folded.clone());
+                    plan.finder_uses.push(Vec::new());
+                    substrings.len() - 1
                 });
-                plan.automaton_uses[pattern].push(Use { signal, check });
+                plan.finder_uses[number].push(Use { signal, check });
             }
             (Kind::Find | Kind::Place, Mode::Word) | (Kind::Place, _) => {
-                let as_written = if terms.exact { string } else { folded.as_str() };
+                let as_written = if terms.exact { string } else { &*folded };
                 let words: Box<[Box<str>]> = synth_text::words(as_written).map(Box::from).collect();
                 let Some(last) = words.last() else { return };
                 let last = synth_text::fold(last).into_boxed_str();
@@ -372,29 +375,26 @@ impl Planner {
                 plan.keeps_words |= phrase;
                 let check = check((phrase || terms.exact).then_some(Check::Words { words, exact: terms.exact }));
                 plan.keeps_words |= check != NO_CHECK;
-                plan.words.entry(last).or_default().push(Use { signal, check });
+                strings.words.entry(last).or_default().push(Use { signal, check });
             }
             (Kind::Find, Mode::Token) => {
                 let check = check(exact().map(Check::Exact));
-                plan.tokens.entry(folded.into()).or_default().push(Use { signal, check });
+                strings.tokens.entry(folded).or_default().push(Use { signal, check });
             }
             (Kind::Whole, _) => {
                 let check = check(exact().map(Check::Exact));
-                plan.whole.entry(folded.into()).or_default().push(Use { signal, check });
+                strings.whole.entry(folded).or_default().push(Use { signal, check });
             }
         }
     }
 
     fn finish(self) -> Engine {
         let mut engine = self.engine;
-        for (plan, patterns) in engine.texts.iter_mut().zip(self.pattern_lists) {
-            if patterns.is_empty() {
-                continue;
-            }
-            let bytes: usize = patterns.iter().map(String::len).sum();
-            let kind = if bytes <= DFA_PATTERN_BYTES { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-            let automaton = AhoCorasick::builder().kind(Some(kind)).build(&patterns);
-            plan.automaton = Some(automaton.expect("patterns fit an automaton: they came from a file in memory"));
+        for (plan, strings) in engine.texts.iter_mut().zip(self.strings) {
+            plan.finder = Finder::new(strings.substrings);
+            plan.words = Table::new(strings.words);
+            plan.tokens = Table::new(strings.tokens);
+            plan.whole = Table::new(strings.whole);
         }
         engine
     }

@@ -357,7 +357,7 @@ impl BoundEngine<'_> {
 
 impl TextPlan {
     fn looks_for_nothing(&self) -> bool {
-        self.automaton.is_none() && self.words.is_empty() && self.tokens.is_empty() && self.whole.is_empty()
+        self.finder.is_none() && self.words.is_empty() && self.tokens.is_empty() && self.whole.is_empty()
     }
 }
 
@@ -366,26 +366,26 @@ fn scan_text(engine: &Engine, id: TextId, plan: &TextPlan, text: &str, state: &m
     let mut folded = std::mem::take(&mut state.folded);
     folded.set(text);
     let scan = TextScan { engine, id, text, folded: &folded };
-    if let Some(automaton) = &plan.automaton {
-        for found in automaton.find_overlapping_iter(folded.text()) {
-            for &used in &plan.automaton_uses[found.pattern().as_usize()] {
-                scan.found(used, found.range(), state);
+    if let Some(finder) = &plan.finder {
+        finder.for_each(folded.text(), |string, start, end| {
+            for &used in &plan.finder_uses[string] {
+                scan.found(used, start..end, state);
             }
-        }
+        });
     }
     if !plan.words.is_empty() {
         scan.words(plan, state);
     }
     if !plan.tokens.is_empty() {
         for token in tokens(folded.text()) {
-            if let Some(uses) = plan.tokens.get(token) {
+            for &used in plan.tokens.get(token) {
                 let start = token.as_ptr() as usize - folded.text().as_ptr() as usize;
-                uses.iter().for_each(|&used| scan.found(used, start..start + token.len(), state));
+                scan.found(used, start..start + token.len(), state);
             }
         }
     }
-    if let Some(uses) = plan.whole.get(folded.text()) {
-        uses.iter().for_each(|&used| scan.found(used, 0..folded.text().len(), state));
+    for &used in plan.whole.get(folded.text()) {
+        scan.found(used, 0..folded.text().len(), state);
     }
     state.folded = folded;
 }
@@ -408,8 +408,7 @@ impl TextScan<'_> {
             if plan.keeps_words {
                 words.push(range.clone());
             }
-            let Some(uses) = plan.words.get(&self.folded.text()[range.clone()]) else { return };
-            for &used in uses {
+            for &used in plan.words.get(&self.folded.text()[range.clone()]) {
                 self.word_found(used, &words, range.clone(), state);
             }
         });

@@ -16,6 +16,8 @@ mod warn;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use synth_core::ClassSet;
 
 pub(crate) use diagnostics::closest;
@@ -70,7 +72,8 @@ pub fn compile(sources: &[Source], classes: Option<&ClassSet>, read_list: &ReadL
     if let Some(program) = &program {
         diagnostics.extend(warn::warnings(program, &places));
     }
-    let file_of = |d: &Diagnostic| sources.iter().position(|source| *source == d.source);
+    let same = |a: &Source, b: &Source| Arc::ptr_eq(&a.text, &b.text) && a.name == b.name;
+    let file_of = |d: &Diagnostic| sources.iter().position(|source| same(source, &d.source));
     diagnostics.sort_by_key(|d| (file_of(d), d.span.start, d.severity));
     Compiled { program, diagnostics }
 }

@@ -385,11 +385,16 @@ impl Parser<'_> {
         let exact = self.take_word("exact");
         let mut mode = None;
         for candidate in Mode::ALL {
-            // A list may be called `word`: then nothing that a mode could apply to follows.
-            let next = &self.peek_at(1).kind;
-            let applies = matches!(next, TokenKind::Str(_) | TokenKind::Sign("["))
-                || matches!(next, TokenKind::Ident(name) if !RESERVED.contains(&name.as_str()) && name != "within");
-            if mode.is_none() && self.next_is_word(0, candidate.name()) && applies && !self.peek_at(1).first_on_line {
+            // A list may be called `word`: then what follows is no string, or the class of the next clause.
+            let applies = match &self.peek_at(1).kind {
+                TokenKind::Sign("[") => true,
+                TokenKind::Str(_) => !self.next_is_word(2, "when"),
+                TokenKind::Ident(name) => {
+                    !RESERVED.contains(&name.as_str()) && name != "within" && !self.next_is_word(2, "when")
+                }
+                _ => false,
+            };
+            if mode.is_none() && self.next_is_word(0, candidate.name()) && applies {
                 if !modes {
                     let message = format!("`{}` cannot stand here", candidate.name());
                     let hint = "`has … within …` always means words; `starts with` and `ends with` mean characters";

@@ -349,9 +349,7 @@ impl<'a> Resolver<'a> {
                 self.error("bad-term", span, format!("{string:?}: {problem}")).hint = Some(hint.to_owned());
             }
         }
-        if !self.places.lists.iter().any(|(source, seen, _)| source == self.source && seen == span) {
-            self.places.lists.push((self.source.clone(), span.clone(), terms.clone()));
-        }
+        self.places.lists.push((self.source.clone(), span.clone(), terms.clone()));
         fine.then_some(terms)
     }
 

@@ -84,6 +84,13 @@ fn mistakes_in_odd_places() {
 }
 
 #[test]
+fn a_list_may_have_the_name_of_a_mode() {
+    let text = "classes a, b\nlet word = [\"x\"]\nlf f a when text contains word\n     b when text contains word\n \
+                word or text contains any of word\n [\"y\"]\n     \"b\" when text has word within 2 words of \"z\"\n";
+    assert_eq!(diagnose(text), "");
+}
+
+#[test]
 fn classes_come_from_one_place() {
     let file = |name: &str, text: &str| Source::new(name, text);
     let no_lists = |_: &str, _: &Source| Ok(String::new());

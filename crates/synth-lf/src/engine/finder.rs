@@ -1,0 +1,132 @@
+//! All substrings of a text at once.
+
+use aho_corasick::packed::{MatchKind, Searcher};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+/// Up to so many strings are found by vector instructions, which skip ahead; an automaton looks at every byte.
+const MAX_PACKED: usize = 48;
+/// Shorter strings than this make vector search stop at every other byte.
+const MIN_PACKED_BYTES: usize = 3;
+/// Automata of up to so many bytes of strings are built as a DFA, the fastest to run: about 1 KB of table for each
+/// byte. Above, a contiguous NFA, a tenth the size.
+const DFA_BYTES: usize = 16 << 10;
+
+/// Finds every occurrence of every string, overlapping ones too.
+#[derive(Debug)]
+pub(super) struct Finder {
+    strings: Vec<Box<str>>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// Single bytes by `memchr`, the rest packed; and for each first byte the strings that begin with it.
+    Packed {
+        bytes: Vec<(u8, usize)>,
+        searcher: Option<Searcher>,
+        by_first: Vec<Vec<usize>>,
+    },
+    Automaton(Box<AhoCorasick>),
+}
+
+impl Finder {
+    /// A finder of these strings, none of them empty; `None` if there are none.
+    pub(super) fn new(strings: Vec<Box<str>>) -> Option<Self> {
+        if strings.is_empty() {
+            return None;
+        }
+        let way = packed(&strings).unwrap_or_else(|| automaton(&strings));
+        Some(Self { strings, way })
+    }
+
+    /// Calls `found` with the number of the string, where it begins and where it ends. In no particular order.
+    pub(super) fn for_each(&self, text: &str, mut found: impl FnMut(usize, usize, usize)) {
+        match &self.way {
+            Way::Automaton(automaton) => {
+                for hit in automaton.find_overlapping_iter(text) {
+                    found(hit.pattern().as_usize(), hit.start(), hit.end());
+                }
+            }
+            Way::Packed { bytes, searcher, by_first } => {
+                let text = text.as_bytes();
+                for &(byte, string) in bytes {
+                    memchr::memchr_iter(byte, text).for_each(|at| found(string, at, at + 1));
+                }
+                let Some(searcher) = searcher else { return };
+                let mut from = 0;
+                // One hit tells where something begins; everything that begins there is looked at.
+                while let Some(hit) = searcher.find_in(text, aho_corasick::Span { start: from, end: text.len() }) {
+                    let start = hit.start();
+                    for &string in &by_first[text[start] as usize] {
+                        let wanted = self.strings[string].as_bytes();
+                        if text[start..].starts_with(wanted) {
+                            found(string, start, start + wanted.len());
+                        }
+                    }
+                    from = start + 1;
+                }
+            }
+        }
+    }
+}
+
+fn packed(strings: &[Box<str>]) -> Option<Way> {
+    let numbered = || strings.iter().enumerate();
+    let bytes: Vec<(u8, usize)> = numbered().filter(|(_, s)| s.len() == 1).map(|(i, s)| (s.as_bytes()[0], i)).collect();
+    let longer: Vec<usize> = numbered().filter(|(_, s)| s.len() > 1).map(|(i, _)| i).collect();
+    if bytes.len() > 3 || longer.len() > MAX_PACKED || longer.iter().any(|&i| strings[i].len() < MIN_PACKED_BYTES) {
+        return None;
+    }
+    let mut by_first = vec![Vec::new(); 256];
+    for &i in &longer {
+        by_first[strings[i].as_bytes()[0] as usize].push(i);
+    }
+    let searcher = if longer.is_empty() {
+        None
+    } else {
+        let mut builder = aho_corasick::packed::Config::new().match_kind(MatchKind::LeftmostFirst).builder();
+        // Without vector instructions there is no searcher, and the automaton serves.
+        Some(builder.extend(longer.iter().map(|&i| strings[i].as_bytes())).build()?)
+    };
+    Some(Way::Packed { bytes, searcher, by_first })
+}
+
+fn automaton(strings: &[Box<str>]) -> Way {
+    let bytes: usize = strings.iter().map(|s| s.len()).sum();
+    // Left to itself, aho-corasick leaves its DFA above 100 strings.
+    let kind = if bytes <= DFA_BYTES { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+    let automaton = AhoCorasick::builder().kind(Some(kind)).build(strings.iter().map(|s| s.as_bytes()));
+    Way::Automaton(Box::new(automaton.expect("the strings came from a file in memory, so they fit an automaton")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn both_ways_find_what_a_plain_search_finds(
+            strings in prop::collection::hash_set("[ab]{1}|[abé]{3,4}", 1..8),
+            text in "[abé ]{0,80}",
+        ) {
+            let mut strings: Vec<Box<str>> = strings.into_iter().map(Into::into).collect();
+            strings.sort();
+            let mut expected: Vec<(usize, usize)> = Vec::new();
+            for (i, string) in strings.iter().enumerate() {
+                expected.extend((0..text.len()).filter(|&at| text.as_bytes()[at..].starts_with(string.as_bytes())).map(|at| (i, at)));
+            }
+            for way in packed(&strings).into_iter().chain([automaton(&strings)]) {
+                let mut found = Vec::new();
+                let finder = Finder { strings: strings.clone(), way };
+                finder.for_each(&text, |string, start, end| {
+                    assert_eq!(&text[start..end], &*finder.strings[string]);
+                    found.push((string, start));
+                });
+                found.sort_unstable();
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+    }
+}
