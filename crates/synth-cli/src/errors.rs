@@ -31,7 +31,11 @@ pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Error {
 
 /// Prints an error with its causes and hints, and returns its exit code.
 pub fn report(error: &Error) -> ExitCode {
-    if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(LfError::Cancelled))) {
+    let cancelled = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(LfError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(IoError::Cancelled))
+    };
+    if error.chain().any(cancelled) {
         anstream::eprintln!("stopped; nothing was written");
         return ExitCode::from(INTERRUPTED);
     }

@@ -5,6 +5,11 @@ use synth::core::metrics::Scores;
 use synth::core::{ClassId, ClassSet, SoftLabels};
 use synth::label::{Analysis, Finding, LfSummary};
 
+/// A number with what it counts.
+pub fn counted(n: u64, one: &str, several: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { several })
+}
+
 /// The analysis of labeling functions as a table.
 pub struct AnalysisTable<'a> {
     pub analysis: &'a Analysis,
@@ -20,9 +25,10 @@ impl AnalysisTable<'_> {
             n => format!(" ({:.1} %)", 100.0 * *part as f64 / *n as f64),
         };
         format!(
-            "{n_rows} records, {} labeling functions, {} classes\ncovered {covered}{}, overlaps {overlaps}{}, conflicts {conflicts}{}",
-            lfs.len(),
-            self.classes.len(),
+            "{}, {}, {}\ncovered {covered}{}, overlaps {overlaps}{}, conflicts {conflicts}{}",
+            counted(*n_rows, "record", "records"),
+            counted(lfs.len() as u64, "labeling function", "labeling functions"),
+            counted(self.classes.len() as u64, "class", "classes"),
             share(covered),
             share(overlaps),
             share(conflicts),

@@ -8,8 +8,11 @@ use unicode_case_mapping::case_folded;
 /// computer. Simple folding keeps `ß` apart from `ss`, and the dotless `ı` from `i`, in every locale; it is the folding
 /// of case-insensitive regular expressions too, so words and expressions agree.
 pub fn fold(text: &str) -> String {
-    Folded::of(text).text
+    Folded::of(text).text().to_owned()
 }
+
+/// What stands behind a folded text, so that a window of 8 bytes can begin anywhere in it.
+const PADDING: &str = "\0\0\0\0\0\0\0\0";
 
 /// A folded text that knows where each of its bytes stood in the original.
 ///
@@ -23,7 +26,9 @@ pub fn fold(text: &str) -> String {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Folded {
-    text: String,
+    /// The folded text and [`PADDING`].
+    padded: String,
+    len: usize,
     /// Where folded and original positions drift apart: from `.0` in the folded text on, the original is at
     /// `.1`. Empty for almost every text.
     shifts: Vec<(usize, usize)>,
@@ -40,25 +45,39 @@ impl Folded {
     /// Folds another text into the same memory.
     pub fn set(&mut self, text: &str) {
         self.shifts.clear();
-        self.text.clear();
+        self.padded.clear();
+        self.padded.reserve(text.len() + PADDING.len());
         if text.is_ascii() {
-            self.text.push_str(text);
-            self.text.make_ascii_lowercase();
-            return;
-        }
-        self.text.reserve(text.len());
-        for (at, c) in text.char_indices() {
-            let folded = fold_char(c);
-            self.text.push(folded);
-            if folded.len_utf8() != c.len_utf8() {
-                self.shifts.push((self.text.len(), at + c.len_utf8()));
+            self.padded.push_str(text);
+            self.padded.make_ascii_lowercase();
+        } else {
+            for (at, c) in text.char_indices() {
+                let folded = fold_char(c);
+                self.padded.push(folded);
+                if folded.len_utf8() != c.len_utf8() {
+                    self.shifts.push((self.padded.len(), at + c.len_utf8()));
+                }
             }
         }
+        self.len = self.padded.len();
+        self.padded.push_str(PADDING);
     }
 
     /// The folded text.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.padded[..self.len]
+    }
+
+    /// The 8 bytes of the folded text from `at` on, first byte lowest; zeros follow the end of the text.
+    ///
+    /// # Panics
+    /// If `at` is beyond the end.
+    #[inline]
+    pub fn window(&self, at: usize) -> u64 {
+        match self.padded.as_bytes()[at..].first_chunk() {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => panic!("byte {at} is beyond a text of {} bytes", self.len),
+        }
     }
 
     /// The position in the original of a position in the folded text. Both lie between characters.

@@ -100,6 +100,7 @@ fn ascii_words(bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
 }
 
 /// A bit for each byte that is a letter, a digit or `_`, the first byte lowest. All bytes are ASCII.
+#[inline]
 fn word_bits(bytes: &[u8; 64]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
@@ -119,7 +120,13 @@ fn word_bits(bytes: &[u8; 64]) -> u64 {
 }
 
 /// True when the byte at `at`, which ends a word, joins it to what follows.
+#[inline]
 fn joins(bytes: &[u8], at: usize) -> bool {
+    // Nearly every word ends in a space.
+    bytes.get(at).is_some_and(|&b| b > b' ') && sign_joins(bytes, at)
+}
+
+fn sign_joins(bytes: &[u8], at: usize) -> bool {
     let kind = |at: usize| bytes.get(at).map_or(OTHER, |&b| KIND[b as usize]);
     match kind(at) {
         QUOTE => kind(at - 1) == kind(at + 1) && matches!(kind(at + 1), LETTER | DIGIT),

@@ -18,6 +18,7 @@ use crate::errors::{FOUND, hinted};
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
+use crate::table::counted;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -84,6 +85,7 @@ impl<'a> Job<'a> {
         if out.as_deref() == Some(Path::new("-")) && json {
             return Err(hinted("`--out -` and `--json` both want stdout", "write the soft labels to a file"));
         }
+        check_outputs(args, config, out.as_deref())?;
         Ok(Self {
             args,
             config,
@@ -144,10 +146,9 @@ impl<'a> Job<'a> {
         let (matrix, items) = match crowd {
             Some(crowd) => {
                 if crowd.n_replaced > 0 {
-                    let times = crowd.n_replaced;
-                    self.progress.warn(&format!(
-                        "{times} votes were replaced by a later vote of the same worker on the same item"
-                    ));
+                    let votes = counted(crowd.n_replaced, "vote was", "votes were");
+                    self.progress
+                        .warn(&format!("{votes} replaced by a later vote of the same worker on the same item"));
                 }
                 (crowd.matrix, Some(crowd.items))
             }
@@ -168,11 +169,10 @@ impl<'a> Job<'a> {
         if let (Some(out), Some((model, _))) = (&self.out, &fitted) {
             let soft = predict(model.as_ref(), &votes.matrix)?;
             let mut options = self.output_options(&summary.fingerprint, soft.n_rows() as u64);
+            // The id field of the settings is one of records, and these rows have none.
+            options.id = items.as_ref().map(|_| "item".to_owned());
             let records = match items {
-                Some(items) => {
-                    options.id = Some("item".to_owned());
-                    Dataset::of_texts("item", items)
-                }
+                Some(items) => Dataset::of_texts("item", items),
                 None => Dataset::without_fields(soft.n_rows()),
             };
             let mut writer = soft::Writer::create(out, &records.schema(), soft.classes(), &options)?;
@@ -187,9 +187,6 @@ impl<'a> Job<'a> {
     fn from_records(&self) -> Result<(Summary, bool)> {
         let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
         let lfs = inputs::lf_set(&files)?;
-        if let Some(out) = &self.out {
-            check_output(out)?;
-        }
         let reader = inputs::reader(&self.args.input, self.config, self.out.as_deref(), self.progress)?;
         let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;
         let fitted = self.fit_if_asked(&votes)?;
@@ -353,11 +350,30 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Refuses a name that could not be written to before an hour of work rather than after it.
-fn check_output(out: &Path) -> Result<()> {
-    let known = out == Path::new("-") || Format::of(out).0.is_some();
-    let hint = "the name tells the format: .parquet, .arrow, .jsonl, .csv or .npy";
-    if known { Ok(()) } else { Err(hinted(format!("`{}` has no known format", out.display()), hint)) }
+/// Refuses what could not be written, or would be written over, before an hour of work rather than after it.
+fn check_outputs(args: &LabelArgs, config: &Config, out: Option<&Path>) -> Result<()> {
+    if let Some(out) = out.filter(|out| *out != Path::new("-") && Format::of(out).0.is_none()) {
+        let hint = "the name tells the format: .parquet, .arrow, .jsonl, .csv or .npy";
+        return Err(hinted(format!("`{}` has no known format", out.display()), hint));
+    }
+    let data = or_file(&args.input.data, &config.data.files);
+    let lfs = or_file(&args.input.lfs, &config.lfs.files);
+    let inputs = data.iter().chain(&lfs).chain(&args.votes).chain(&args.merge_counts).chain(&args.label_model);
+    let mut taken: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
+    let outputs = [out, args.votes_out.as_deref(), args.counts_out.as_deref(), args.save_model.as_deref()];
+    let outputs = outputs.into_iter().chain([args.input.bad_out.as_deref()]).flatten();
+    for path in outputs.filter(|path| *path != Path::new("-")) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().with_context(|| format!("cannot write `{}`", path.display()))?;
+        let target = path.canonicalize().unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
+        // Devices such as /dev/null may be named as often as one likes.
+        if taken.contains(&target) && (target.is_file() || !target.exists()) {
+            let message = format!("`{}` is named twice: it would be written over", path.display());
+            return Err(hinted(message, "give each output a file of its own"));
+        }
+        taken.push(target);
+    }
+    Ok(())
 }
 
 fn predict(model: &dyn LabelModel, matrix: &LabelMatrix) -> Result<SoftLabels> {
@@ -368,7 +384,11 @@ fn describe(summary: &Summary) -> String {
     let Summary { n, m, k, covered, patterns, .. } = summary;
     let share = if *n == 0 { 0.0 } else { 100.0 * *covered as f64 / *n as f64 };
     let mut text = format!(
-        "{n} records, {m} labeling functions, {k} classes; {covered} records covered ({share:.1} %), {patterns} vote patterns\n"
+        "{}, {}, {}; {covered} covered ({share:.1} %), {}\n",
+        counted(*n, "record", "records"),
+        counted(*m as u64, "labeling function", "labeling functions"),
+        counted(*k as u64, "class", "classes"),
+        counted(*patterns as u64, "vote pattern", "vote patterns"),
     );
     if let Some(report) = &summary.model {
         text.push_str(&report.to_string());

@@ -1,5 +1,7 @@
 //! A program as one plan for all its functions.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use super::finder::Finder;
@@ -13,11 +15,14 @@ use synth_core::ClassId;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) functions: Vec<Vec<(ClassId, Expr)>>,
+    /// For functions that vote whenever one signal is set, their class: most functions, in most files.
+    pub(super) plain: Vec<Option<ClassId>>,
     /// Functions that may vote although nothing was found.
     pub(super) always: Vec<u32>,
     pub(super) fields: Vec<FieldUse>,
     pub(super) texts: Vec<TextPlan>,
     pub(super) signals: Vec<Signal>,
+    signal_functions: Vec<u32>,
     pub(super) regexes: Vec<(TextId, regex::Regex)>,
     pub(super) checks: Vec<Check>,
 }
@@ -72,8 +77,8 @@ pub(super) enum Num {
 /// Something that can be found in a text: one of some strings.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
-    /// The functions to evaluate when it is found.
-    pub(super) functions: Vec<u32>,
+    /// Where the functions to evaluate when it is found stand in `signal_functions`.
+    functions: Range<u32>,
     /// Where it is found matters, not only that it is.
     pub(super) places: bool,
 }
@@ -129,19 +134,28 @@ impl Engine {
                 });
                 clauses.push((clause.class, expr));
             }
+            planner.engine.plain.push(match clauses[..] {
+                [(class, Expr::Seen(_))] => Some(class),
+                _ => None,
+            });
             planner.engine.functions.push(clauses);
             match triggers {
                 None => planner.engine.always.push(f as u32),
                 Some(mut signals) => {
                     signals.sort_unstable();
                     signals.dedup();
-                    for signal in signals {
-                        planner.engine.signals[signal as usize].functions.push(f as u32);
-                    }
+                    planner.triggers.extend(signals.into_iter().map(|signal| (signal, f as u32)));
                 }
             }
         }
         planner.finish()
+    }
+
+    /// The functions to evaluate when a signal is found.
+    #[inline]
+    pub(super) fn functions_of(&self, signal: SignalId) -> &[u32] {
+        let Range { start, end } = self.signals[signal as usize].functions;
+        &self.signal_functions[start as usize..end as usize]
     }
 }
 
@@ -152,6 +166,8 @@ type Needs = Option<Vec<SignalId>>;
 struct Planner {
     engine: Engine,
     function: usize,
+    /// Signals, and functions to evaluate when they are found.
+    triggers: Vec<(SignalId, u32)>,
     fields: FxHashMap<String, FieldId>,
     texts: FxHashMap<Text, TextId>,
     strings: Vec<TextStrings>,
@@ -177,6 +193,8 @@ impl Default for Engine {
             fields: Vec::new(),
             texts: Vec::new(),
             signals: Vec::new(),
+            signal_functions: Vec::new(),
+            plain: Vec::new(),
             regexes: Vec::new(),
             checks: Vec::new(),
         }
@@ -327,7 +345,7 @@ impl Planner {
         }
         let signal = self.engine.signals.len() as SignalId;
         self.signals.insert(key, signal);
-        self.engine.signals.push(Signal { functions: Vec::new(), places: kind == Kind::Place });
+        self.engine.signals.push(Signal { functions: 0..0, places: kind == Kind::Place });
         self.engine.texts[text].keeps_words |= kind == Kind::Place;
         let mut strings: Vec<&String> = terms.strings.iter().collect();
         strings.sort_unstable();
@@ -388,8 +406,14 @@ impl Planner {
         }
     }
 
-    fn finish(self) -> Engine {
+    fn finish(mut self) -> Engine {
         let mut engine = self.engine;
+        self.triggers.sort_unstable();
+        for of_signal in self.triggers.chunk_by(|(a, _), (b, _)| a == b) {
+            let start = engine.signal_functions.len() as u32;
+            engine.signal_functions.extend(of_signal.iter().map(|(_, function)| function));
+            engine.signals[of_signal[0].0 as usize].functions = start..engine.signal_functions.len() as u32;
+        }
         for (plan, strings) in engine.texts.iter_mut().zip(self.strings) {
             plan.finder = Finder::new(strings.substrings);
             plan.words = Table::new(strings.words);

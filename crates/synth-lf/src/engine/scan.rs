@@ -133,7 +133,7 @@ impl State {
             return;
         }
         *state = SignalState { stamp: self.stamp, count: 1 };
-        for &function in &engine.signals[signal as usize].functions {
+        for &function in engine.functions_of(signal) {
             let stamp = &mut self.function_stamps[function as usize];
             if *stamp != self.stamp {
                 *stamp = self.stamp;
@@ -182,7 +182,10 @@ impl BoundEngine<'_> {
         let row = self.scan(row, changed, state);
         let candidates = std::mem::take(&mut state.candidates);
         for &function in &candidates {
-            if let Some((_, class)) = self.evaluate(function as usize, row, state) {
+            // To be a candidate is all that a plain function needs.
+            if let Some(class) = self.engine.plain[function as usize] {
+                votes.push(LfVote { lf_idx: first_lf + function, class });
+            } else if let Some((_, class)) = self.evaluate(function as usize, row, state) {
                 votes.push(LfVote { lf_idx: first_lf + function, class });
             }
         }
@@ -378,13 +381,13 @@ fn scan_text(engine: &Engine, id: TextId, plan: &TextPlan, text: &str, state: &m
     }
     if !plan.tokens.is_empty() {
         for token in tokens(folded.text()) {
-            for &used in plan.tokens.get(token) {
-                let start = token.as_ptr() as usize - folded.text().as_ptr() as usize;
+            let start = token.as_ptr() as usize - folded.text().as_ptr() as usize;
+            for &used in plan.tokens.get(&folded, start..start + token.len()) {
                 scan.found(used, start..start + token.len(), state);
             }
         }
     }
-    for &used in plan.whole.get(folded.text()) {
+    for &used in plan.whole.get(&folded, 0..folded.text().len()) {
         scan.found(used, 0..folded.text().len(), state);
     }
     state.folded = folded;
@@ -408,7 +411,7 @@ impl TextScan<'_> {
             if plan.keeps_words {
                 words.push(range.clone());
             }
-            for &used in plan.words.get(&self.folded.text()[range.clone()]) {
+            for &used in plan.words.get(self.folded, range.clone()) {
                 self.word_found(used, &words, range.clone(), state);
             }
         });

@@ -1,33 +1,43 @@
 //! Words or tokens to what they set.
 
-use std::hash::Hasher;
+use std::ops::Range;
 
 use hashbrown::HashTable;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
+use synth_text::Folded;
 
 use super::plan::Use;
 
-/// Bits of the filter for each string: one string in 16 that is not in the table passes.
+/// Bits of the filter for each string: one word in 16 that is in no list passes.
 const FILTER_BITS: usize = 16;
 
 /// A table of folded strings in which every word of every text is looked up.
 ///
-/// Nearly all words of most texts are in no list, so a small filter of single bits answers first; strings and
-/// uses lie each in one piece of memory.
+/// Nearly all words of most texts are in no list, so a small filter of single bits answers first. The length, the
+/// first 8 and the last 8 bytes are all there is to a string of up to 16; only longer ones are compared in full.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     filter: Vec<u64>,
-    strings: String,
     entries: HashTable<Entry>,
     uses: Vec<Use>,
+    /// Strings of more than 16 bytes; of shorter ones everything is in the key.
+    long: Vec<Box<str>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    head: u64,
+    tail: u64,
+    len: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    start: u32,
-    end: u32,
+    key: Key,
     first_use: u32,
     last_use: u32,
+    /// The position in `long`, for strings that are.
+    long: u32,
 }
 
 impl Table {
@@ -39,16 +49,17 @@ impl Table {
             table.filter = vec![0; (sorted.len() * FILTER_BITS).next_power_of_two().max(64) / 64];
         }
         for (string, uses) in sorted {
-            let hash = hash(&string);
-            let (word, bit) = table.filter_bit(hash);
+            // Folding what is folded changes nothing.
+            let key = Key::of(&Folded::of(&string), 0..string.len());
+            let (word, bit) = table.filter_bit(key.hash());
             table.filter[word] |= bit;
-            let (start, first_use) = (table.strings.len() as u32, table.uses.len() as u32);
-            table.strings.push_str(&string);
+            let first_use = table.uses.len() as u32;
             table.uses.extend(uses);
-            let entry = Entry { start, end: table.strings.len() as u32, first_use, last_use: table.uses.len() as u32 };
-            let strings = &table.strings;
-            let rehash = |e: &Entry| self::hash(&strings[e.start as usize..e.end as usize]);
-            table.entries.insert_unique(hash, entry, rehash);
+            let entry = Entry { key, first_use, last_use: table.uses.len() as u32, long: table.long.len() as u32 };
+            table.entries.insert_unique(key.hash(), entry, |entry| entry.key.hash());
+            if string.len() > 16 {
+                table.long.push(string);
+            }
         }
         table
     }
@@ -57,18 +68,21 @@ impl Table {
         self.entries.is_empty()
     }
 
-    /// What a string sets; empty if it is not in the table.
+    /// What the string at `range` of a text sets; empty if it is not in the table.
     #[inline]
-    pub(super) fn get(&self, string: &str) -> &[Use] {
+    pub(super) fn get(&self, text: &Folded, range: Range<usize>) -> &[Use] {
         if self.filter.is_empty() {
             return &[];
         }
-        let hash = hash(string);
+        let key = Key::of(text, range.clone());
+        let hash = key.hash();
         let (word, bit) = self.filter_bit(hash);
         if self.filter[word] & bit == 0 {
             return &[];
         }
-        let same = |e: &Entry| self.strings.as_bytes()[e.start as usize..e.end as usize] == *string.as_bytes();
+        let same = |entry: &Entry| {
+            entry.key == key && (range.len() <= 16 || *self.long[entry.long as usize] == text.text()[range.clone()])
+        };
         match self.entries.find(hash, same) {
             Some(entry) => &self.uses[entry.first_use as usize..entry.last_use as usize],
             None => &[],
@@ -83,11 +97,29 @@ impl Table {
     }
 }
 
-#[inline]
-fn hash(string: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(string.as_bytes());
-    hasher.finish()
+impl Key {
+    /// No branch on the length but one: which of the lengths of words comes next cannot be predicted.
+    #[inline]
+    fn of(text: &Folded, range: Range<usize>) -> Self {
+        let len = range.len();
+        let head = text.window(range.start);
+        if len > 8 {
+            return Self { head, tail: text.window(range.end - 8), len: len as u32 };
+        }
+        // Without the bytes behind the string.
+        let unused = 8 * (8 - len as u32);
+        Self { head: head.checked_shl(unused).unwrap_or(0), tail: 0, len: len as u32 }
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        // A folded multiplication mixes all bits; any odd constants with bits all over will do.
+        let folded = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            product as u64 ^ (product >> 64) as u64
+        };
+        folded(self.head ^ 0x9E37_79B9_7F4A_7C15, self.tail ^ u64::from(self.len) ^ 0xD6E8_FEB8_6659_FD93)
+    }
 }
 
 #[cfg(test)]
@@ -96,14 +128,17 @@ mod tests {
 
     #[test]
     fn finds_what_was_put_in_and_nothing_else() {
-        let strings: Vec<String> = (0..500).map(|i| format!("word{}", i * 7)).collect();
+        // Of all lengths, many alike at both ends.
+        let string = |i: usize| format!("w{}{}", "o".repeat(i % 23), i);
+        let strings: Vec<String> = (0..500).map(|i| string(i * 7)).collect();
         let uses = |i: usize| vec![Use { signal: i as u32, check: 0 }; 1 + i % 3];
         let table = Table::new(strings.iter().enumerate().map(|(i, s)| (s.as_str().into(), uses(i))).collect());
         for i in 0..3500 {
-            let found = table.get(&format!("word{i}"));
+            let text = Folded::of(&format!("a {}z", string(i)));
+            let found = table.get(&text, 2..text.text().len() - 1);
             assert_eq!(found.len(), if i % 7 == 0 { 1 + (i / 7) % 3 } else { 0 });
             assert!(found.iter().all(|used| used.signal as usize == i / 7));
         }
-        assert!(Table::default().get("x").is_empty());
+        assert!(Table::default().get(&Folded::of("x"), 0..1).is_empty());
     }
 }
