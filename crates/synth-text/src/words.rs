@@ -58,12 +58,14 @@ const KIND: [u8; 256] = {
 };
 
 /// Calls `found` with the byte range of each word, in order.
+#[inline]
 pub fn for_each_word(text: &str, mut found: impl FnMut(Range<usize>)) {
     if text.is_ascii() { ascii_words(text.as_bytes(), found) } else { mixed_words(text, &mut found) }
 }
 
 /// The words of ASCII text, 64 bytes at a time: a bit for each byte that belongs in words, then from edge to edge.
 /// Byte by byte, the branch at the end of each word is mispredicted and costs more than all else.
+#[inline]
 fn ascii_words(bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
     let mut start = 0;
     let mut inside = false;
@@ -135,6 +137,7 @@ fn sign_joins(bytes: &[u8], at: usize) -> bool {
     }
 }
 
+#[inline]
 fn emit_ascii(bytes: &[u8], word: Range<usize>, found: &mut impl FnMut(Range<usize>)) {
     // Underscores alone are no word.
     if bytes[word.start] != b'_' || bytes[word.clone()].iter().any(u8::is_ascii_alphanumeric) {

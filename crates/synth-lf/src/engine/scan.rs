@@ -6,6 +6,7 @@ use synth_core::{ClassId, Column, Dataset, LfVote, Value};
 use synth_text::{Folded, for_each_word, tokens};
 
 use super::plan::{Check, Engine, Expr, FieldId, FieldKind, NO_CHECK, Num, RegexId, SignalId, TextId, TextPlan, Use};
+use super::table::Key;
 use crate::error::{FieldProblem, LfError};
 use crate::lang::ast::{Change, Measure, Order, TextEnd};
 use crate::lang::time::parse_time;
@@ -411,12 +412,27 @@ impl TextScan<'_> {
             if plan.keeps_words {
                 words.push(range.clone());
             }
-            for &used in plan.words.get(self.folded, range.clone()) {
-                self.word_found(used, &words, range.clone(), state);
+            if let Some(key) = plan.words.may_hold(self.folded, range.clone()) {
+                self.word_may_be_listed(plan, key, &words, range, state);
             }
         });
         state.words = words;
         state.n_words[self.id] = (state.stamp, n_words);
+    }
+
+    /// Not part of the loop over words: few get here, and the loop must stay small.
+    #[inline(never)]
+    fn word_may_be_listed(
+        &self,
+        plan: &TextPlan,
+        key: Key,
+        words: &[Range<usize>],
+        range: Range<usize>,
+        state: &mut State,
+    ) {
+        for &used in plan.words.look_up(key, self.folded, range.clone()) {
+            self.word_found(used, words, range.clone(), state);
+        }
     }
 
     /// A word of the table stands at `range`; `words` are those up to and with it, if they are kept.

@@ -8,8 +8,10 @@ use synth_text::Folded;
 
 use super::plan::Use;
 
-/// Bits of the filter for each string: one word in 16 that is in no list passes.
-const FILTER_BITS: usize = 16;
+/// Bits of the filter for each string: of words that are in no list, one in 8 passes or fewer.
+const FILTER_BITS: usize = 8;
+/// Small lists have a filter of 2 KB, in which next to nothing passes by chance.
+const MIN_FILTER_BITS: usize = 1 << 14;
 
 /// A table of folded strings in which every word of every text is looked up.
 ///
@@ -25,7 +27,7 @@ pub(super) struct Table {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
+pub(super) struct Key {
     head: u64,
     tail: u64,
     len: u32,
@@ -46,7 +48,7 @@ impl Table {
         sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut table = Self::default();
         if !sorted.is_empty() {
-            table.filter = vec![0; (sorted.len() * FILTER_BITS).next_power_of_two().max(64) / 64];
+            table.filter = vec![0; (sorted.len() * FILTER_BITS).next_power_of_two().max(MIN_FILTER_BITS) / 64];
         }
         for (string, uses) in sorted {
             // Folding what is folded changes nothing.
@@ -69,21 +71,28 @@ impl Table {
     }
 
     /// What the string at `range` of a text sets; empty if it is not in the table.
-    #[inline]
     pub(super) fn get(&self, text: &Folded, range: Range<usize>) -> &[Use] {
-        if self.filter.is_empty() {
-            return &[];
+        match self.may_hold(text, range.clone()) {
+            Some(key) => self.look_up(key, text, range),
+            None => &[],
         }
-        let key = Key::of(text, range.clone());
-        let hash = key.hash();
-        let (word, bit) = self.filter_bit(hash);
-        if self.filter[word] & bit == 0 {
-            return &[];
-        }
+    }
+
+    /// The key of a string if the filter lets it through. Small, to be part of the loop over words.
+    #[inline]
+    pub(super) fn may_hold(&self, text: &Folded, range: Range<usize>) -> Option<Key> {
+        let key = Key::of(text, range);
+        let (word, bit) = self.filter_bit(key.hash());
+        (self.filter.get(word)? & bit != 0).then_some(key)
+    }
+
+    /// What a string sets that the filter has let through.
+    #[inline(never)]
+    pub(super) fn look_up(&self, key: Key, text: &Folded, range: Range<usize>) -> &[Use] {
         let same = |entry: &Entry| {
             entry.key == key && (range.len() <= 16 || *self.long[entry.long as usize] == text.text()[range.clone()])
         };
-        match self.entries.find(hash, same) {
+        match self.entries.find(key.hash(), same) {
             Some(entry) => &self.uses[entry.first_use as usize..entry.last_use as usize],
             None => &[],
         }
@@ -92,7 +101,7 @@ impl Table {
     /// The place of a hash in the filter. Its bits are others than those the hash table goes by.
     #[inline]
     fn filter_bit(&self, hash: u64) -> (usize, u64) {
-        let at = (hash >> 24) as usize & (self.filter.len() * 64 - 1);
+        let at = (hash >> 24) as usize & (self.filter.len() * 64).wrapping_sub(1);
         (at / 64, 1 << (at % 64))
     }
 }
@@ -113,12 +122,9 @@ impl Key {
 
     #[inline]
     fn hash(self) -> u64 {
-        // A folded multiplication mixes all bits; any odd constants with bits all over will do.
-        let folded = |a: u64, b: u64| {
-            let product = u128::from(a) * u128::from(b);
-            product as u64 ^ (product >> 64) as u64
-        };
-        folded(self.head ^ 0x9E37_79B9_7F4A_7C15, self.tail ^ u64::from(self.len) ^ 0xD6E8_FEB8_6659_FD93)
+        // One multiplication spreads all bits upwards; the shift brings them down again, for tables go by the low ones.
+        let mixed = (self.head ^ self.tail.rotate_left(29) ^ u64::from(self.len)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ (mixed >> 32)
     }
 }
 

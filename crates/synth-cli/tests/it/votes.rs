@@ -1,0 +1,153 @@
+//! `synth label` on votes, counts and saved models.
+
+use insta::assert_snapshot;
+
+use crate::{MAILS, Project, float_pairs, from_npy, npy};
+
+const ROWS: [[i8; 3]; 4] = [[0, 1, -1], [1, 1, 1], [-1, -1, -1], [0, 0, 1]];
+
+#[test]
+fn npy_of_any_integers_in_either_order() {
+    let project = Project::empty();
+    let rows = ROWS.concat();
+    let columns: Vec<i8> = (0..3).flat_map(|j| ROWS.map(|row| row[j])).collect();
+    let bytes = |values: &[i8], wide: fn(i64) -> Vec<u8>| values.iter().flat_map(|&v| wide(i64::from(v))).collect::<Vec<u8>>();
+    let files = [
+        ("a.npy", npy("|i1", false, [4, 3], &bytes(&rows, |v| vec![v as u8]))),
+        ("b.npy", npy("<i8", false, [4, 3], &bytes(&rows, |v| v.to_le_bytes().to_vec()))),
+        ("c.npy", npy("<i4", true, [4, 3], &bytes(&columns, |v| (v as i32).to_le_bytes().to_vec()))),
+        ("d.npy", npy(">i2", true, [4, 3], &bytes(&columns, |v| (v as i16).to_be_bytes().to_vec()))),
+    ];
+    for (name, contents) in files {
+        project.file(name, contents);
+        project.done(&format!("label --votes {name} --classes no,yes --model majority --out soft.npy"));
+        let soft = float_pairs(&project.bytes("soft.npy"));
+        // A tie, one for yes, nobody, two to one for no; the mean of the covered rows is even.
+        assert_eq!(soft, [[0.5, 0.5], [0.0, 1.0], [0.5, 0.5], [1.0, 0.0]], "{name}");
+    }
+}
+
+#[test]
+fn soft_labels_of_votes_in_text() {
+    let project = Project::empty();
+    project.file("votes.npy", npy("|i1", false, [4, 3], &ROWS.concat().iter().map(|&v| v as u8).collect::<Vec<_>>()));
+    assert_snapshot!(project.run("label --votes votes.npy --classes no,yes --model majority --out -"), @"");
+}
+
+#[test]
+fn votes_that_are_none() {
+    let project = Project::empty();
+    let label = |bytes: Vec<u8>| {
+        project.file("votes.npy", bytes);
+        project.run("label --votes votes.npy --classes no,yes --out soft.npy")
+    };
+    assert_snapshot!(label(npy("|i1", false, [2, 2], &[0, 1, 0xff, 2])), @"");
+    assert_snapshot!(label(npy("|i1", false, [2, 2], &[0, 1, 0xff, 0xfe])), @"");
+    assert_snapshot!(label(npy("<f8", false, [1, 1], &[0; 8])), @"");
+    assert_snapshot!(label(npy("|i1", false, [2, 2], &[0, 1, 1])), @"");
+    assert_snapshot!(label(b"PK\x03\x04 a zip file".to_vec()), @"");
+    assert_snapshot!(label(Vec::new()), @"");
+    assert_snapshot!(project.run("label --votes votes.npy --out soft.npy"), @"");
+    assert_snapshot!(project.run("label --votes votes.txt --classes no,yes --out soft.npy"), @"");
+    assert_snapshot!(project.run("label --votes nothere.npy --classes no,yes --out soft.npy"), @"");
+    assert_snapshot!(project.run("label --votes votes.npy --data x.jsonl --out soft.npy"), @"");
+    assert_eq!(project.names(), ["votes.npy"]);
+}
+
+#[test]
+fn crowd_votes_in_csv() {
+    let project = Project::empty();
+    project.file("crowd.csv", "item,worker,label\nq2,ann,10\nq2,bob,9\nq1,ann,9\nq2,ann,9\nq3,bob,10\n");
+    assert_snapshot!(project.run("label --votes crowd.csv --out soft.csv --model majority"), @"");
+    assert_snapshot!(project.read("soft.csv"), @"");
+    project.file("bad.csv", "item,worker,label\nq1,ann,maybe\n");
+    assert_snapshot!(project.run("label --votes bad.csv --classes no,yes --out soft.csv"), @"");
+    project.file("bad.csv", "item,label\nq1,maybe\n");
+    assert_snapshot!(project.run("label --votes bad.csv --out soft.csv"), @"");
+    assert_snapshot!(project.run("label --votes crowd.csv --out soft.csv --gold truth"), @"");
+}
+
+#[test]
+fn two_hundred_classes_need_two_bytes() {
+    let project = Project::empty();
+    let names: Vec<String> = (0..200).map(|c| format!("c{c}")).collect();
+    let functions = (0..200).map(|c| format!("lf f{c} c{c} when text contains token \"w{c}\"\n"));
+    project.file("k200.lf", format!("classes {}\n{}", names.join(", "), functions.collect::<String>()));
+    let records = (0..400).map(|i| format!("{{\"text\": \"w{} w{}\"}}\n", i % 200, i % 199));
+    project.file("records.jsonl", records.collect::<String>());
+    let label = "label --data records.jsonl --lfs k200.lf";
+    project.done(&format!("{label} --votes-out votes.npy --out soft.parquet"));
+    let bytes = project.bytes("votes.npy");
+    let (header, data) = from_npy(&bytes);
+    assert_eq!(header, "{'descr': '<i2', 'fortran_order': False, 'shape': (400, 200), }");
+    let vote = |row: usize, lf: usize| i16::from_le_bytes([data[(row * 200 + lf) * 2], data[(row * 200 + lf) * 2 + 1]]);
+    assert_eq!((vote(199, 199), vote(199, 0), vote(199, 1), vote(0, 0)), (199, 0, -1, 0));
+    let json = project.json(&format!("{label} --out soft.npy --json"));
+    assert_eq!((&json["k"], &json["covered"]), (&200.into(), &400.into()));
+}
+
+/// Fitted once, used on other records: the same bytes as fitting there would give on the same records.
+#[test]
+fn a_saved_model_labels_as_the_fit_did() {
+    let project = Project::new();
+    for model in ["auto", "majority", "weighted", "dawid-skene", "triplet"] {
+        let label = "label --data mails.jsonl --lfs spam.lf";
+        project.done(&format!("{label} --model {model} --out fitted.npy --save-model m.json"));
+        project.done(&format!("{label} --label-model m.json --out loaded.npy"));
+        assert_eq!(project.bytes("fitted.npy"), project.bytes("loaded.npy"), "{model}");
+        project.done(&format!("{label} --model {model} --out fitted.jsonl"));
+        project.done(&format!("{label} --label-model m.json --out loaded.jsonl"));
+        assert_eq!(project.read("fitted.jsonl"), project.read("loaded.jsonl"), "{model}");
+    }
+}
+
+#[test]
+fn a_saved_model_of_something_else() {
+    let project = Project::new();
+    project.done("label --data mails.jsonl --lfs spam.lf --save-model m.json");
+    project.file("other.lf", "classes ham, spam\nlf link spam when text contains \"http\"\nlf new ham when words(text) < 9\n");
+    project.file("classes.lf", "classes spam, ham\nlf link spam when text contains \"http\"\n");
+    let label = |rest: &str| project.run(&format!("label --data mails.jsonl --out soft.csv {rest}"));
+    assert_snapshot!(label("--lfs other.lf --label-model m.json"), @"");
+    assert_snapshot!(label("--lfs classes.lf --label-model m.json"), @"");
+    assert_snapshot!(label("--lfs spam.lf --label-model spam.lf"), @"");
+    assert_snapshot!(label("--lfs spam.lf --label-model nothere.json"), @"");
+    assert_snapshot!(label("--lfs spam.lf --label-model m.json --model majority"), @"");
+    let half = project.read("m.json");
+    project.file("m.json", &half[..half.len() / 2]);
+    assert!(label("--lfs spam.lf --label-model m.json").starts_with("exit code: 2\n---- stderr ----\nerror: cannot use `m.json`"));
+    assert_eq!(project.names(), ["classes.lf", "m.json", "mails.jsonl", "other.lf", "spam.lf"]);
+}
+
+#[test]
+fn counts_of_shards_merge_to_the_fit_on_everything() {
+    let project = Project::new();
+    let lines: Vec<&str> = MAILS.lines().collect();
+    project.file("one.jsonl", lines[..2].join("\n"));
+    project.file("two.jsonl", lines[2..].join("\n"));
+    for shard in ["one", "two"] {
+        project.done(&format!("label --data {shard}.jsonl --lfs spam.lf --counts-out {shard}.parquet"));
+    }
+    for model in ["auto", "majority", "weighted", "dawid-skene", "triplet"] {
+        project.done(&format!("label --data mails.jsonl --lfs spam.lf --model {model} --save-model all.json"));
+        project.done(&format!("label --merge-counts one.parquet two.parquet --model {model} --save-model merged.json"));
+        assert_eq!(project.read("merged.json"), project.read("all.json"), "{model}");
+        project.done(&format!("label --merge-counts two.parquet one.parquet --model {model} --save-model merged.json"));
+        assert_eq!(project.read("merged.json"), project.read("all.json"), "{model}, shards in another order");
+    }
+}
+
+#[test]
+fn counts_that_cannot_be_merged() {
+    let project = Project::new();
+    project.done("label --data mails.jsonl --lfs spam.lf --counts-out one.parquet --out soft.parquet");
+    project.file("other.lf", "classes ham, spam\nlf other spam when text contains \"http\"\n");
+    project.done("label --data mails.jsonl --lfs other.lf --counts-out other.parquet");
+    let merge = |rest: &str| project.run(&format!("label --merge-counts one.parquet {rest}"));
+    assert_snapshot!(merge(""), @"");
+    assert_snapshot!(merge("other.parquet --save-model m.json"), @"");
+    assert_snapshot!(merge("soft.parquet --save-model m.json"), @"");
+    assert_snapshot!(merge("spam.lf --save-model m.json"), @"");
+    assert_snapshot!(merge("--out soft.csv --save-model m.json"), @"");
+    assert!(!project.path("m.json").exists());
+}
