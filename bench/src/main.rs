@@ -7,6 +7,7 @@ mod label_leave_one_out;
 mod label_planted;
 mod label_quality;
 mod lf_apply;
+mod rows;
 
 const USAGE: &str = "\
 usage: synth-bench SUBCOMMAND [--data DIR]
@@ -14,6 +15,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   label-leave-one-out   the constants of the default model, chosen without the set they are scored on
   label-planted         the default model on planted matrices: accuracy, oracle, calibration, copies, CPU seconds
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
+  rows N FILE           writes N generated records as JSONL, for bench/large.sh
 DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
 the generated matrices and texts (default $PEER_DATA).";
 
@@ -25,6 +27,10 @@ fn main() -> anyhow::Result<()> {
         Some("label-leave-one-out") => label_leave_one_out::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-planted") => label_planted::run(&label_data::folder(data, "PEER_DATA")?),
         Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),
+        Some("rows") => match &args[1..] {
+            [n, path] => rows::run(n.parse()?, path.as_ref()),
+            _ => anyhow::bail!("{USAGE}"),
+        },
         _ => anyhow::bail!("{USAGE}"),
     }
 }
