@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Error;
+use synth::core::BoxError;
 use synth::io::IoError;
 use synth::label::LabelError;
 use synth::lf::LfError;
@@ -27,6 +28,13 @@ pub struct Hinted {
 /// An error with a hint.
 pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Hinted { message: message.into(), hint: hint.into() }.into()
+}
+
+/// An error that came in a box, as what is inside, so that its hints are found.
+pub fn unboxed(error: BoxError) -> Error {
+    let label = error.downcast::<LabelError>().map(|error| Error::from(*error));
+    let known = label.or_else(|error| error.downcast::<IoError>().map(|error| Error::from(*error)));
+    known.unwrap_or_else(Error::from_boxed)
 }
 
 /// Prints an error with its causes and hints, and returns its exit code.

@@ -101,22 +101,20 @@ fn ascii_words(bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
     }
 }
 
-/// A bit for each byte that is a letter, a digit or `_`, the first byte lowest. All bytes are ASCII.
+/// A bit for each byte that is a letter, a digit or `_`, the first byte lowest.
 #[inline]
 fn word_bits(bytes: &[u8; 64]) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    // The high bit of each byte that is at least `low`: no sum leaves its byte, both sides being below 128.
-    let at_least = |bytes: u64, low: u8| (bytes + ONES * u64::from(0x80 - low)) & HIGH;
-    let between = |bytes: u64, low: u8, high: u8| at_least(bytes, low) & !at_least(bytes, high + 1);
+    // In this form the compiler makes vector instructions of the loop.
+    let mut wordish = [0u8; 64];
+    for (flag, &b) in wordish.iter_mut().zip(bytes) {
+        let letter = (b | 0x20).wrapping_sub(b'a') < 26;
+        let digit = b.wrapping_sub(b'0') < 10;
+        *flag = u8::from(letter | digit | (b == b'_'));
+    }
     let mut bits = 0;
-    for (i, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let eight = u64::from_le_bytes(*eight);
-        let letters = between(eight | ONES * 0x20, b'a', b'z');
-        let wordish = letters | between(eight, b'0', b'9') | between(eight, b'_', b'_');
-        // Gathers the high bits of eight bytes into one byte.
-        let gathered = ((wordish >> 7).wrapping_mul(0x0102_0408_1020_4080)) >> 56;
-        bits |= gathered << (8 * i);
+    for (i, eight) in wordish.as_chunks::<8>().0.iter().enumerate() {
+        // The product gathers the lowest bits of eight bytes in its highest byte, the first byte's lowest.
+        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
     }
     bits
 }
@@ -217,8 +215,10 @@ fn wide_words(text: &str, start: usize, found: &mut impl FnMut(Range<usize>)) ->
 }
 
 fn emit_alphanumeric(word: &str, at: usize, found: &mut impl FnMut(Range<usize>)) {
+    // An accent that hung on a `:` that separates now hangs on nothing.
+    let begins = word.find(|c: char| c.is_alphanumeric() || c == '_').unwrap_or(word.len());
     if word.chars().any(char::is_alphanumeric) {
-        found(at..at + word.len());
+        found(at + begins..at + word.len());
     }
 }
 
@@ -251,6 +251,7 @@ mod tests {
         check("e\u{301}a 👍good👍", &["e\u{301}a", "good"]);
         check("слово, ещё.слово", &["слово", "ещё", "слово"]);
         check("日本 한국어는", &["日", "本", "한국어는"]);
+        check("a:\u{301}ש", &["a", "ש"]);
         check("a\u{301}.b x'\u{e9}", &["a\u{301}", "b", "x'é"]);
         check("\u{FEFF}bom and\u{a0}space", &["bom", "and", "space"]);
     }

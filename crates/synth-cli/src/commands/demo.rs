@@ -10,6 +10,7 @@ use synth::lf::LfSet;
 use synth::lf::lang::compile;
 
 use crate::args::DemoArgs;
+use crate::errors::unboxed;
 use crate::progress::Progress;
 use crate::table::{self, AnalysisTable};
 use crate::{inputs, output};
@@ -35,10 +36,10 @@ pub fn run(_: &DemoArgs, progress: &Progress) -> Result<ExitCode> {
 
     let fit = synth::label::Auto::default().fit(matrix.patterns(), &Gold::none())?;
     let majority = Majority { balance: ClassBalance::Uniform }.fit(matrix.patterns(), &Gold::none())?;
-    let predict = |model: &dyn LabelModel| model.predict(matrix).map_err(anyhow::Error::from_boxed);
+    let predict = |model: &dyn LabelModel| model.predict(matrix).map_err(unboxed);
     let (soft, majority) = (predict(&fit.model)?, predict(&majority.model)?);
     let analysis = Analysis::of(matrix.patterns(), &inputs::gold_rows(&votes)?, Some(&fit.model));
-    let analysis = analysis.map_err(anyhow::Error::from_boxed)?;
+    let analysis = analysis.map_err(unboxed)?;
 
     let table = AnalysisTable { analysis: &analysis, classes: matrix.classes(), has_gold: true };
     let mut text = String::from(

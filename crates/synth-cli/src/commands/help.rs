@@ -18,7 +18,8 @@ pub fn run(args: &HelpArgs) -> Result<ExitCode> {
         None => command.render_long_help().ansi().to_string(),
         Some("lf") => REFERENCE.to_owned(),
         Some(topic) => match command.find_subcommand_mut(topic) {
-            Some(command) => command.render_long_help().ansi().to_string(),
+            // As `synth COMMAND --help`: no flag of a command has more to say than its one line.
+            Some(command) => command.render_help().ansi().to_string(),
             None => {
                 let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
                 let hint = format!("there is help for {} and lf", names.join(", "));

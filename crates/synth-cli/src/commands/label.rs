@@ -14,7 +14,7 @@ use synth::lf::LfError;
 
 use crate::args::{Common, LabelArgs, UncoveredKind};
 use crate::config::{Config, or_file};
-use crate::errors::{FOUND, hinted};
+use crate::errors::{FOUND, hinted, unboxed};
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -377,7 +377,7 @@ fn check_outputs(args: &LabelArgs, config: &Config, out: Option<&Path>) -> Resul
 }
 
 fn predict(model: &dyn LabelModel, matrix: &LabelMatrix) -> Result<SoftLabels> {
-    model.predict(matrix).map_err(|error| anyhow::Error::from_boxed(error).context("cannot use the label model"))
+    model.predict(matrix).map_err(|error| unboxed(error).context("cannot use the label model"))
 }
 
 fn describe(summary: &Summary) -> String {

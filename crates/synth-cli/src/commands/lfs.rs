@@ -19,7 +19,7 @@ use synth::{LfFiles, batches};
 
 use crate::args::{Common, LfsArgs};
 use crate::config::Config;
-use crate::errors::{hinted, report};
+use crate::errors::{hinted, report, unboxed};
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -102,8 +102,8 @@ impl<'a> Session<'a> {
         // Gold is for judging here: a model that had seen it would judge itself.
         let fit = inputs::fit(&self.args.model, self.config, matrix.patterns(), &synth::label::Gold::none())?;
         let model = Some(&fit.model as &dyn LabelModel);
-        let analysis = Analysis::of(matrix.patterns(), &gold, model).map_err(anyhow::Error::from_boxed)?;
-        let soft = fit.model.predict(matrix).map_err(anyhow::Error::from_boxed)?;
+        let analysis = Analysis::of(matrix.patterns(), &gold, model).map_err(unboxed)?;
+        let soft = fit.model.predict(matrix).map_err(unboxed)?;
         let rows = self.args.rows.as_ref().map(|name| self.rows(name, &soft)).transpose()?;
         let classes = matrix.classes();
         if self.json {
@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
         let ids = IdColumn::find(&self.reader.schema(), self.config.data.id.as_deref())?;
         let mut shown = Vec::new();
         for batch in batches(&self.reader)? {
-            let batch = batch.map_err(anyhow::Error::from_boxed)?;
+            let batch = batch.map_err(unboxed)?;
             let first = batch.first_row() as usize;
             let last = first + batch.n_rows();
             if wanted.last().is_none_or(|&row| row < first) {

@@ -3,28 +3,66 @@
 use insta::assert_snapshot;
 
 use crate::Project;
+#[cfg(target_os = "linux")]
+use crate::interrupt::{interrupt, spawn, wait_for};
 
 #[test]
 fn the_table() {
-    assert_snapshot!(Project::new().run("lfs --data mails.jsonl --lfs spam.lf --model majority"), @"");
+    assert_snapshot!(Project::new().run("lfs --data mails.jsonl --lfs spam.lf --model majority"), @"
+    exit code: 0
+    ---- stdout ----
+    6 records, 4 labeling functions, 2 classes
+    covered 5 (83.3 %), overlaps 4 (66.7 %), conflicts 1 (16.7 %)
+
+    function  votes for  coverage  overlaps  conflicts  estimated
+    link      spam          0.333     0.333      0.000      1.000
+    money     spam          0.500     0.500      0.167      0.833
+    thanks    ham           0.500     0.333      0.167      0.833
+    short     ham           0.167     0.167      0.000      1.000
+
+    label model: majority
+      every vote counts the same
+      the votes cannot tell for 4 of 4 functions that only vote one class, their mistakes from a class that is common
+    ");
 }
 
 #[test]
 fn the_table_with_gold() {
     let project = Project::new();
-    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --model majority"), @"");
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --model majority"), @"
+    exit code: 0
+    ---- stdout ----
+    6 records, 4 labeling functions, 2 classes
+    covered 5 (83.3 %), overlaps 4 (66.7 %), conflicts 1 (16.7 %)
+
+    function  votes for  coverage  overlaps  conflicts  right  wrong  accuracy       95 %  estimated
+    link      spam          0.333     0.333      0.000      2      0     1.000  0.34-1.00      1.000
+    money     spam          0.500     0.500      0.167      2      1     0.667  0.21-0.94      0.833
+    thanks    ham           0.500     0.333      0.167      3      0     1.000  0.44-1.00      0.833
+    short     ham           0.167     0.167      0.000      1      0     1.000  0.21-1.00      1.000
+
+    label model: majority
+      every vote counts the same
+      the votes cannot tell for 4 of 4 functions that only vote one class, their mistakes from a class that is common
+    against gold: accuracy 0.833, macro F1 0.829, log-loss 0.231 on 6 records; accuracy 0.900, macro F1 0.899, log-loss 0.139 on 5 covered
+    ");
 }
 
 #[test]
 fn what_looks_odd_is_pointed_out() {
-    let project = Project::new();
+    let project = Project::empty();
+    let texts = ["http://a free money", "free money", "thanks", "see you, thanks", "https://b"];
+    let record = |i: usize| format!("{{\"text\": \"{} {i}\"}}\n", texts[i % 5]);
+    project.file("mails.jsonl", (0..100).map(record).collect::<String>());
     project.file(
         "odd.lf",
         r#"classes ham, spam
-lf link  spam when text contains "http"
-lf again spam when text contains "http:"
-lf never ham  when text contains "xylophone"
-lf money spam when text contains "money"
+lf link   spam when text contains "http"
+lf again  spam when text contains "://"
+lf silent ham  when text contains "xylophone"
+lf free   spam when text contains "free"
+lf thanks ham  when text contains "thanks"
+lf nested ham  when text contains "you, thanks"
 "#,
     );
     assert_snapshot!(project.run("lfs --data mails.jsonl --lfs odd.lf --model majority"), @"");
@@ -33,9 +71,24 @@ lf money spam when text contains "money"
 #[test]
 fn the_rows_a_function_gets_wrong() {
     let project = Project::new();
-    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --rows money --model majority"), @"");
-    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --rows link --model majority"), @"");
-    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --rows nope --model majority"), @"");
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --rows money --model majority"), @r#"
+    exit code: 0
+    ---- stdout ----
+    c (row 2): money votes spam, gold ham, label model ham
+        thanks for the [money]
+        found: text "money"
+    "#);
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --gold gold --rows link --model majority"), @"
+    exit code: 0
+    ---- stdout ----
+    `link` is wrong or outvoted on no record
+    ");
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs spam.lf --rows nope --model majority"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no labeling function `nope`
+    hint: the functions are link, money, thanks, short
+    ");
 }
 
 #[test]
@@ -78,5 +131,45 @@ fn gold_as_class_numbers() {
     assert_eq!(json["analysis"]["lfs"][1]["correct"], 1);
     assert_eq!(json["analysis"]["lfs"][1]["incorrect"], 1);
     project.file("numbers.jsonl", "{\"text\": \"x\", \"gold\": 2}\n");
-    assert_snapshot!(project.run("lfs --data numbers.jsonl --lfs spam.lf --gold gold"), @"");
+    assert_snapshot!(project.run("lfs --data numbers.jsonl --lfs spam.lf --gold gold"), @r#"
+    exit code: 2
+    ---- stderr ----
+    error: the records could not be read: row 0: gold label "2" in field `gold` is no class
+    hint: the classes are ham, spam; leave the label empty where it is unknown
+    "#);
+}
+
+/// A save shows everything anew and runs only what changed; a half-written file is no end.
+#[cfg(target_os = "linux")]
+#[test]
+fn watch() {
+    use std::io::Read;
+    use std::sync::{Arc, Mutex};
+
+    let project = Project::new();
+    let mut child = spawn(&project, "lfs --data mails.jsonl --lfs spam.lf --model majority --watch");
+    let seen = Arc::new(Mutex::new(String::new()));
+    let collect = |mut pipe: Box<dyn Read + Send>| {
+        let seen = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+                seen.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
+            }
+        })
+    };
+    let readers = [collect(Box::new(child.stdout.take().unwrap())), collect(Box::new(child.stderr.take().unwrap()))];
+    let wait = |text: &str| wait_for(text, || seen.lock().unwrap().contains(text));
+    wait("link      spam          0.333");
+    wait("watching; save an .lf file");
+    project.file("spam.lf", crate::SPAM_LF.replace("when text contains \"http\"", "when text contains"));
+    wait("error[syntax]");
+    project.file("spam.lf", crate::SPAM_LF.replace("\"http\"", "\"you\""));
+    wait("1 of 4 functions changed");
+    wait("link      spam          0.333     0.333      0.333");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "Ctrl-C is how watching ends");
+    for reader in readers {
+        reader.join().unwrap();
+    }
 }

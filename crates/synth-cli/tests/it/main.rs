@@ -98,8 +98,7 @@ impl Project {
     /// The same with something on stdin.
     fn run_on(&self, stdin: impl AsRef<[u8]>, args: &str) -> String {
         let mut child = self.command(args);
-        let mut child =
-            child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // What does not read its stdin may be gone by now.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_ref());
         self.shown(&child.wait_with_output().unwrap())
@@ -142,8 +141,7 @@ impl Project {
 /// Numbers as `.npy`: `descr` such as `<i4`, the bytes as they lie in the file.
 fn npy(descr: &str, fortran_order: bool, shape: [usize; 2], data: &[u8]) -> Vec<u8> {
     let order = if fortran_order { "True" } else { "False" };
-    let header =
-        format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({}, {}), }}", shape[0], shape[1]);
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({}, {}), }}", shape[0], shape[1]);
     let padding = 64 - (10 + header.len() + 1) % 64;
     let header = format!("{header}{}\n", " ".repeat(padding % 64));
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
