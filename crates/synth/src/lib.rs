@@ -28,7 +28,7 @@
 //! let soft = fit.model.predict(&applied.matrix)?;
 //! assert_eq!(soft.classes().name(soft.label(0)), "spam");
 //! assert_eq!(soft.classes().name(soft.label(1)), "ham");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
 //! The parts, in the order in which data passes through them:

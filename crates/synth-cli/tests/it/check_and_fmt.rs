@@ -310,8 +310,17 @@ fn help_for_what_there_is_and_is_not() {
     let project = Project::empty();
     assert_eq!(project.done("help check"), project.done("check --help"));
     assert_eq!(project.done("help"), project.done("--help"));
-    assert_snapshot!(project.run("help me"), @"");
-    assert_snapshot!(project.run("--version"), @"");
+    assert_snapshot!(project.run("help me"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no help for `me`
+    hint: there is help for init, check, fmt, lfs, label, demo, help and lf
+    ");
+    assert_snapshot!(project.run("--version"), @"
+    exit code: 0
+    ---- stdout ----
+    synth [VERSION]
+    ");
 }
 
 /// Whoever reads our output and has seen enough is no error.

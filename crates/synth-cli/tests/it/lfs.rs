@@ -65,7 +65,29 @@ lf thanks ham  when text contains "thanks"
 lf nested ham  when text contains "you, thanks"
 "#,
     );
-    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs odd.lf --model majority"), @"");
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs odd.lf --model majority"), @"
+    exit code: 0
+    ---- stdout ----
+    100 records, 6 labeling functions, 2 classes
+    covered 100 (100.0 %), overlaps 60 (60.0 %), conflicts 0 (0.0 %)
+
+    function  votes for  coverage  overlaps  conflicts  estimated
+    link      spam          0.400     0.400      0.000      1.000
+    again     spam          0.400     0.400      0.000      1.000
+    silent    -             0.000     0.000      0.000          -
+    free      spam          0.400     0.200      0.000      1.000
+    thanks    ham           0.400     0.200      0.000      1.000
+    nested    ham           0.200     0.200      0.000      1.000
+
+    ! silent never votes
+    ! link and again cast the same votes and count as one
+    ! nested adds nothing: where it votes, thanks votes the same
+
+    label model: majority
+      every vote counts the same
+      the votes cannot tell how good functions are that never vote: silent
+      the votes cannot tell for 5 of 6 functions that only vote one class, their mistakes from a class that is common
+    ");
 }
 
 #[test]

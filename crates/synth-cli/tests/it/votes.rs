@@ -208,6 +208,7 @@ fn a_saved_model_of_something_else() {
     exit code: 2
     ---- stderr ----
     error: cannot use the label model: the votes are of other labeling functions than the model was fitted on; missing: money, thanks, short; unknown: new
+    hint: apply the labeling functions the model was fitted with, or fit it anew
     ");
     assert_snapshot!(label("--lfs classes.lf --label-model m.json"), @"
     exit code: 2

@@ -1,0 +1,4 @@
+//! The library as a whole, through the facade.
+
+mod closures;
+mod exact_votes;
