@@ -7,6 +7,7 @@ use synth::io::votes::load_npy;
 use synth::prelude::*;
 
 /// Where the sets are; they are other people's and not part of this repository.
+#[expect(clippy::disallowed_methods, reason = "where the benchmark data lies is a setting of the test")]
 fn data() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::env::var_os("SYNTH_BENCH_DATA").map_or_else(|| workspace.join("../shared/data"), PathBuf::from)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use synth::core::{Dataset, Event, LabelMatrix, LabelModel, Observer, SoftLabels, Stage, VotePatterns};
+use synth::core::{ClassSet, Dataset, Event, LabelMatrix, LabelModel, Observer, SoftLabels, Stage, VotePatterns};
 use synth::io::soft::{self, Uncovered};
 use synth::io::votes::{load_crowd, load_npy, save_npy};
 use synth::io::{AtomicFile, Format, Reader, counts};
@@ -52,6 +52,12 @@ pub fn run(args: &LabelArgs, common: &Common, progress: &Progress) -> Result<Exi
         progress.note(&describe(&summary));
     }
     Ok(if too_many_faults { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+/// A label model, and the report of its fit if it was not loaded.
+struct Fitted {
+    model: FittedModel,
+    report: Option<Report>,
 }
 
 /// Flags and settings, checked, before any work starts.
@@ -106,16 +112,16 @@ impl<'a> Job<'a> {
 
     fn run(&self) -> Result<(Summary, bool)> {
         if !self.args.merge_counts.is_empty() {
-            return Ok((self.from_counts()?, false));
+            return Ok((self.fit_counts()?, false));
         }
         match &self.args.votes {
-            Some(path) => Ok((self.from_votes(path)?, false)),
-            None => self.from_records(),
+            Some(path) => Ok((self.label_votes(path)?, false)),
+            None => self.label_records(),
         }
     }
 
     /// Counts of shards, fitted as one.
-    fn from_counts(&self) -> Result<Summary> {
+    fn fit_counts(&self) -> Result<Summary> {
         let save = self.args.save_model.as_ref();
         if save.is_none() {
             return Err(hinted(
@@ -124,13 +130,13 @@ impl<'a> Job<'a> {
             ));
         }
         let patterns = counts::merge(&self.args.merge_counts)?;
-        let (_, report) = self.model(&patterns, &Gold::none())?;
-        let fingerprint = self.fingerprint(&patterns, report.as_ref(), &[]);
-        Ok(self.summary(&patterns, report, fingerprint, save.into_iter().cloned().collect()))
+        let fitted = self.model(&patterns, &Gold::none())?;
+        let fingerprint = self.fingerprint(&patterns, Some(&fitted), &[]);
+        Ok(self.summary(&patterns, fitted.report, fingerprint, save.into_iter().cloned().collect()))
     }
 
     /// Votes that somebody else made.
-    fn from_votes(&self, path: &Path) -> Result<Summary> {
+    fn label_votes(&self, path: &Path) -> Result<Summary> {
         let classes = inputs::given_classes(&or_file(&self.args.input.classes, &self.config.lfs.classes))?;
         let crowd = match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv") => Some(load_crowd(path, classes.as_ref())?),
@@ -165,9 +171,9 @@ impl<'a> Job<'a> {
         }
         let votes = Votes { matrix, faults: synth::lf::Faults::default(), gold: None };
         let fitted = self.fit_if_asked(&votes)?;
-        let mut summary = self.write_votes(&votes.matrix, &fitted)?;
-        if let (Some(out), Some((model, _))) = (&self.out, &fitted) {
-            let soft = predict(model.as_ref(), &votes.matrix)?;
+        let mut summary = self.write_votes(&votes.matrix, fitted.as_ref(), &[])?;
+        if let (Some(out), Some(fitted)) = (&self.out, &fitted) {
+            let soft = predict(&fitted.model, &votes.matrix)?;
             let mut options = self.output_options(&summary.fingerprint, soft.n_rows() as u64);
             // The id field of the settings is one of records, and these rows have none.
             options.id = items.as_ref().map(|_| "item".to_owned());
@@ -184,20 +190,20 @@ impl<'a> Job<'a> {
     }
 
     /// Records and labeling functions.
-    fn from_records(&self) -> Result<(Summary, bool)> {
+    fn label_records(&self) -> Result<(Summary, bool)> {
         let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
         let lfs = inputs::lf_set(&files)?;
         let reader = inputs::reader(&self.args.input, self.config, self.out.as_deref(), self.progress)?;
+        self.check_output(&reader, lfs.classes())?;
         let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;
         let fitted = self.fit_if_asked(&votes)?;
-        let mut summary = self.write_votes(&votes.matrix, &fitted)?;
-        summary.faults = votes.faults.total();
-        summary.bad_records = reader.bad_records().count();
         let mut texts: Vec<&str> = files.sources.iter().map(|source| &*source.text).collect();
         texts.extend(files.lists.iter().map(|(_, text)| text.as_str()));
-        summary.fingerprint = self.fingerprint(votes.matrix.patterns(), summary.model.as_ref(), &texts);
-        if let (Some(out), Some((model, _))) = (&self.out, &fitted) {
-            let soft = predict(model.as_ref(), &votes.matrix)?;
+        let mut summary = self.write_votes(&votes.matrix, fitted.as_ref(), &texts)?;
+        summary.faults = votes.faults.total();
+        summary.bad_records = reader.bad_records().count();
+        if let (Some(out), Some(fitted)) = (&self.out, &fitted) {
+            let soft = predict(&fitted.model, &votes.matrix)?;
             self.write_soft(out, &reader, &soft, &summary.fingerprint)?;
             self.wrote(&mut summary, out, &soft);
         }
@@ -209,22 +215,31 @@ impl<'a> Job<'a> {
         Ok((summary, too_many))
     }
 
+    /// Finds out before the work, not after it, that its result could not be written.
+    fn check_output(&self, reader: &Reader, classes: &ClassSet) -> Result<()> {
+        if let Some(out) = self.out.as_deref().filter(|out| *out != Path::new("-")) {
+            let options = self.output_options("", 0);
+            // What is begun and not finished leaves nothing.
+            drop(soft::Writer::create(out, &reader.schema(), classes, &options)?);
+        }
+        Ok(())
+    }
+
     /// A model, if anything that was asked for needs one.
-    fn fit_if_asked(&self, votes: &Votes) -> Result<Option<(Box<dyn LabelModel>, Option<Report>)>> {
+    fn fit_if_asked(&self, votes: &Votes) -> Result<Option<Fitted>> {
         if self.out.is_none() && self.args.save_model.is_none() {
             return Ok(None);
         }
         let gold = inputs::gold_rows(votes)?;
-        let (model, report) = self.model(votes.matrix.patterns(), &gold)?;
-        Ok(Some((Box::new(model), report)))
+        self.model(votes.matrix.patterns(), &gold).map(Some)
     }
 
     /// The label model: loaded, or fitted, and then kept if that was asked for.
-    fn model(&self, patterns: &VotePatterns, gold: &Gold) -> Result<(FittedModel, Option<Report>)> {
+    fn model(&self, patterns: &VotePatterns, gold: &Gold) -> Result<Fitted> {
         if let Some(path) = &self.args.label_model {
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let model = FittedModel::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))?;
-            return Ok((model, None));
+            return Ok(Fitted { model, report: None });
         }
         self.progress.event(Event::Started { stage: Stage::Fit, total: None });
         let fit = inputs::fit(&self.args.model, self.config, patterns, gold);
@@ -234,17 +249,12 @@ impl<'a> Job<'a> {
         if let Some(path) = &self.args.save_model {
             AtomicFile::write_all_to(path, fit.model.to_json().as_bytes())?;
         }
-        Ok((fit.model, Some(fit.report)))
+        Ok(Fitted { model: fit.model, report: Some(fit.report) })
     }
 
     /// Writes the votes and counts that were asked for.
-    fn write_votes(
-        &self,
-        matrix: &LabelMatrix,
-        fitted: &Option<(Box<dyn LabelModel>, Option<Report>)>,
-    ) -> Result<Summary> {
-        let report = fitted.as_ref().and_then(|(_, report)| report.clone());
-        let fingerprint = self.fingerprint(matrix.patterns(), report.as_ref(), &[]);
+    fn write_votes(&self, matrix: &LabelMatrix, fitted: Option<&Fitted>, texts: &[&str]) -> Result<Summary> {
+        let fingerprint = self.fingerprint(matrix.patterns(), fitted, texts);
         let mut written = Vec::new();
         if let Some(path) = &self.args.votes_out {
             save_npy(path, matrix)?;
@@ -255,6 +265,7 @@ impl<'a> Job<'a> {
             written.push(path.clone());
         }
         written.extend(self.args.save_model.clone());
+        let report = fitted.and_then(|fitted| fitted.report.clone());
         Ok(self.summary(matrix.patterns(), report, fingerprint, written))
     }
 
@@ -289,8 +300,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The same for the same votes, functions and settings, on any machine.
-    fn fingerprint(&self, patterns: &VotePatterns, report: Option<&Report>, texts: &[&str]) -> String {
+    /// The same for the same votes, functions and label model, on any machine.
+    fn fingerprint(&self, patterns: &VotePatterns, fitted: Option<&Fitted>, texts: &[&str]) -> String {
         let mut hash = blake3::Hasher::new();
         let mut add = |bytes: &[u8]| {
             hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -302,7 +313,7 @@ impl<'a> Job<'a> {
             add(name.as_bytes());
         }
         texts.iter().for_each(|text| add(text.as_bytes()));
-        add(report.map_or("", |report| report.method.as_str()).as_bytes());
+        add(fitted.map_or(String::new(), |fitted| fitted.model.to_json()).as_bytes());
         for (votes, count) in patterns.iter() {
             add(&count.to_le_bytes());
             for vote in votes {

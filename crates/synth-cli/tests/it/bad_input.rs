@@ -242,8 +242,9 @@ fn one_record_and_one_class() {
 #[test]
 fn two_thousand_functions() {
     let project = Project::empty();
-    let function =
-        |i: usize| format!("lf f{i} {} when text contains token \"w{i}\"\n", if i % 2 == 0 { "even" } else { "odd" });
+    let function = |i: usize| {
+        format!("lf f{i} {} when text contains token \"w{i}\"\n", if i.is_multiple_of(2) { "even" } else { "odd" })
+    };
     project.file("many.lf", format!("classes even, odd\n{}", (0..2_000).map(function).collect::<String>()));
     let record = |i: usize| format!("{{\"text\": \"w{} w{}\"}}\n", i % 2_000, (i + 2) % 2_000);
     project.file("records.jsonl", (0..4_000).map(record).collect::<String>());

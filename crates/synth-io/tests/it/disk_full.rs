@@ -45,6 +45,7 @@ fn every_format_fails_on_a_full_device() {
 
 /// Runs itself with a limit on the size of files, which is what a full disk looks like to a regular file.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "tells the child process what it is")]
 fn nothing_half_written_stays() {
     const VARIABLE: &str = "SYNTH_IO_TEST_FOLDER";
     if let Some(dir) = std::env::var_os(VARIABLE) {

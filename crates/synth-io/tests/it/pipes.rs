@@ -14,6 +14,7 @@ use crate::{Folder, batches, open_with};
 
 /// Runs itself with records on its stdin and soft labels on its stdout.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "tells the child process what it is")]
 fn records_come_from_stdin_and_soft_labels_go_to_stdout() {
     const VARIABLE: &str = "SYNTH_IO_TEST_SPOOL";
     if let Some(dir) = std::env::var_os(VARIABLE) {

@@ -12,7 +12,7 @@ use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text}
 use synth_core::ClassId;
 
 /// A program, ready to run. Positions of functions are those of the program.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Engine {
     pub(super) functions: Vec<Vec<(ClassId, Expr)>>,
     /// For functions that vote whenever one signal is set, their class: most functions, in most files.
@@ -183,22 +183,6 @@ struct TextStrings {
     words: FxHashMap<Box<str>, Vec<Use>>,
     tokens: FxHashMap<Box<str>, Vec<Use>>,
     whole: FxHashMap<Box<str>, Vec<Use>>,
-}
-
-impl Default for Engine {
-    fn default() -> Self {
-        Self {
-            functions: Vec::new(),
-            always: Vec::new(),
-            fields: Vec::new(),
-            texts: Vec::new(),
-            signals: Vec::new(),
-            signal_functions: Vec::new(),
-            plain: Vec::new(),
-            regexes: Vec::new(),
-            checks: Vec::new(),
-        }
-    }
 }
 
 /// How strings are found: anywhere, at an end, as the whole text, or as words whose place matters.

@@ -238,9 +238,9 @@ proptest! {
             let alone = apply(std::slice::from_ref(function), &records);
             // A guard or trigger that is wrong shows against the negation, which is always evaluated.
             let negated = apply(&[("n".to_owned(), format!("not ({})", function.1))], &records);
-            for row in 0..rows.len() {
-                prop_assert_eq!(together.vote(row, j), alone.vote(row, 0), "{} on {:?}", function.1, rows[row]);
-                prop_assert_eq!(alone.vote(row, 0).is_some(), negated.vote(row, 0).is_none(), "{} on {:?}", function.1, rows[row]);
+            for (row, text) in rows.iter().enumerate() {
+                prop_assert_eq!(together.vote(row, j), alone.vote(row, 0), "{} on {:?}", function.1, text);
+                prop_assert_eq!(alone.vote(row, 0).is_some(), negated.vote(row, 0).is_none(), "{} on {:?}", function.1, text);
             }
         }
     }

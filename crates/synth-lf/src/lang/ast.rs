@@ -43,7 +43,7 @@ pub(crate) enum Condition {
     Or(Vec<Condition>),
     And(Vec<Condition>),
     Not(Box<Condition>),
-    Test(Spanned<Test>),
+    Test(Box<Spanned<Test>>),
 }
 
 impl Condition {

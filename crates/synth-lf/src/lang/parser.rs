@@ -147,7 +147,7 @@ impl Parser<'_> {
         }
         let start = self.peek().span.start;
         let node = self.test()?;
-        Ok(Condition::Test(Spanned { node, span: start..self.previous_end() }))
+        Ok(Condition::Test(Box::new(Spanned { node, span: start..self.previous_end() })))
     }
 
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {

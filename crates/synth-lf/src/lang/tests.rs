@@ -77,7 +77,7 @@ fn mistakes_in_odd_places() {
         &nots,
     ] {
         let source = Source::new("t.lf", text);
-        for diagnostic in compile(&[source.clone()], None, &|_, _| Ok(String::new())).diagnostics {
+        for diagnostic in compile(std::slice::from_ref(&source), None, &|_, _| Ok(String::new())).diagnostics {
             let _ = (diagnostic.to_string(), &source.text[diagnostic.span.clone()]);
         }
     }
@@ -229,7 +229,7 @@ fn test() -> impl Strategy<Value = Test> {
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
-    let leaf = test().prop_map(|test| Condition::Test(spanned(test)));
+    let leaf = test().prop_map(|test| Condition::Test(Box::new(spanned(test))));
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|c| Condition::Not(Box::new(c))),
