@@ -99,6 +99,9 @@ pub struct InputArgs {
     /// The field that holds known labels: class names, or class numbers from 0
     #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
     pub gold: Option<String>,
+    /// The field that names each record [default: id, else the row number]
+    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
+    pub id: Option<String>,
     /// Set malformed records aside instead of stopping at the first
     #[arg(long)]
     pub skip_bad: bool,
@@ -172,7 +175,7 @@ pub struct LabelArgs {
     #[arg(long, value_name = "FILE")]
     pub counts_out: Option<PathBuf>,
     /// Fit on the counts of several shards together
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["data", "lfs", "votes", "out", "votes_out", "label_model"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["data", "lfs", "votes", "out", "votes_out", "counts_out", "label_model"])]
     pub merge_counts: Vec<PathBuf>,
     /// Keep the fitted label model
     #[arg(long, value_name = "FILE")]
@@ -180,9 +183,6 @@ pub struct LabelArgs {
     /// Use a label model that was kept, fit none
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "balance", "save_model"])]
     pub label_model: Option<PathBuf>,
-    /// The field that names each record [default: id, else the row number]
-    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
-    pub id: Option<String>,
     /// What records get on which no function voted [default: prior]
     #[arg(long, value_name = "POLICY", env = "SYNTH_UNCOVERED")]
     pub uncovered: Option<UncoveredKind>,

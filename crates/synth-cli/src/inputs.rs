@@ -48,7 +48,7 @@ pub fn lf_files(args: &InputArgs, config: &Config, progress: &Progress) -> Resul
     let files = LfFiles::read(&paths, classes.as_ref())?;
     let of = |severity| files.diagnostics.iter().filter(move |d: &&Diagnostic| d.severity == severity);
     if files.program.is_none() {
-        return Err(anyhow!(Rendered(of(Severity::Error).map(render::diagnostic).collect())));
+        return Err(anyhow!(Rendered(render::diagnostics(of(Severity::Error)))));
     }
     let warnings = of(Severity::Warning).count();
     if warnings > 0 {

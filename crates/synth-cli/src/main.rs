@@ -17,7 +17,8 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let progress = progress::Progress::install(cli.quiet);
+    let stoppable = matches!(cli.command, Command::Lfs(_) | Command::Label(_));
+    let progress = progress::Progress::install(cli.quiet, stoppable);
     let result = match cli.command {
         Command::Init(args) => commands::init::run(&args),
         Command::Check(args) => commands::check::run(&args, &cli.common),

@@ -18,15 +18,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to watch for Ctrl-C. The first one asks the work to stop; the second ends the program.
-    pub fn install(quiet: bool) -> Self {
+    /// For work that looks for Ctrl-C: the first one asks it to stop, the second ends the program. Elsewhere Ctrl-C
+    /// ends the program at once, as ever.
+    pub fn install(quiet: bool, stoppable: bool) -> Self {
         let handler = || {
             if INTERRUPTED.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
         };
         // Without a handler Ctrl-C ends the program as ever, which leaves nothing half-written either.
-        let _ = ctrlc::set_handler(handler);
+        if stoppable {
+            let _ = ctrlc::set_handler(handler);
+        }
         Self { bar: Mutex::new(None), draws: !quiet && std::io::stderr().is_terminal(), quiet }
     }
 

@@ -93,6 +93,9 @@ impl Auto {
             uncovered: None,
         };
         model.uncovered = gold_on_uncovered(&cells, gold, &model, self.constants.gold_prior);
+        if cells.lf.is_empty() {
+            outcome.reasons = vec!["no function votes on any record, so every record gets the class balance".into()];
+        }
         let mut report = Report::of(&model, &cells, &lf_weights, outcome.reasons);
         report.world = Some(world);
         report.same_votes = groups;

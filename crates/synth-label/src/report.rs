@@ -40,10 +40,13 @@ pub struct LfEstimate {
     pub weight: f64,
 }
 
+/// Estimates this close to chance are chance.
+const WORSE_BY: f64 = 0.02;
+
 impl LfEstimate {
     /// True when its votes are right less often than votes that say nothing would be.
     pub fn worse_than_chance(&self) -> bool {
-        matches!((self.accuracy, self.chance), (Some(accuracy), Some(chance)) if accuracy < chance - 1e-9)
+        matches!((self.accuracy, self.chance), (Some(accuracy), Some(chance)) if accuracy < chance - WORSE_BY)
     }
 }
 

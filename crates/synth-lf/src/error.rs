@@ -43,8 +43,8 @@ pub enum LfError {
         /// The fields there are.
         fields: Vec<String>,
     },
-    /// The records could not be read.
-    #[error("the records could not be read")]
+    /// The records could not be read, or are not as they must be.
+    #[error("the records cannot be used")]
     Records(#[source] BoxError),
     /// A label matrix could not be built, for instance because a closure voted for a class that does not exist.
     #[error(transparent)]

@@ -51,9 +51,7 @@ pub fn run(args: &CheckArgs, common: &Common) -> Result<ExitCode> {
         let diagnostics = files.diagnostics.iter().map(entry).collect();
         output::json(&Report { version: 1, functions, errors, warnings, diagnostics })?;
     } else {
-        for diagnostic in &files.diagnostics {
-            anstream::eprint!("{}", render::diagnostic(diagnostic));
-        }
+        anstream::eprint!("{}", render::diagnostics(&files.diagnostics));
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
         let functions = if files.program.is_some() { count(functions, "function") + ", " } else { String::new() };

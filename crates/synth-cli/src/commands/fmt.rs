@@ -24,8 +24,7 @@ pub fn run(args: &FmtArgs) -> Result<ExitCode> {
             text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         }
         let source = Source::new(if stdin { "<stdin>".into() } else { path.to_string_lossy() }, text.as_str());
-        let formatted =
-            format(&source).map_err(|mistakes| anyhow!(Rendered(mistakes.iter().map(render::diagnostic).collect())))?;
+        let formatted = format(&source).map_err(|mistakes| anyhow!(Rendered(render::diagnostics(&mistakes))))?;
         let differs = formatted != text;
         changed |= differs;
         match (args.check, stdin) {

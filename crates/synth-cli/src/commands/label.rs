@@ -88,8 +88,15 @@ impl<'a> Job<'a> {
         if out.is_none() && !other_output && args.save_model.is_none() {
             return Err(hinted("nothing to write is asked for", "name a file for the soft labels: --out soft.parquet"));
         }
-        if out.as_deref() == Some(Path::new("-")) && json {
-            return Err(hinted("`--out -` and `--json` both want stdout", "write the soft labels to a file"));
+        let outputs = [&out, &args.votes_out, &args.counts_out, &args.save_model];
+        let to_stdout = outputs.into_iter().flatten().filter(|path| *path == Path::new("-")).count();
+        if to_stdout + usize::from(json) > 1 {
+            let hint = "write all but one of them to files";
+            return Err(hinted("more than one of the outputs and `--json` goes to stdout", hint));
+        }
+        if let (Some(path), None) = (&args.label_model, &out) {
+            let message = format!("`{}` has nothing to label", path.display());
+            return Err(hinted(message, "name a file for the soft labels: --out soft.parquet"));
         }
         check_outputs(args, config, out.as_deref())?;
         Ok(Self {
@@ -97,7 +104,7 @@ impl<'a> Job<'a> {
             config,
             progress,
             out,
-            id: args.id.clone().or_else(|| config.data.id.clone()),
+            id: args.input.id.clone().or_else(|| config.data.id.clone()),
             gold: args.input.gold.clone().or_else(|| config.data.gold.clone()),
             uncovered: match uncovered {
                 UncoveredKind::Prior => Uncovered::Prior,

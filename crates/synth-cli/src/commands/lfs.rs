@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
         let lfs = inputs::lf_set(&files)?;
         let reader = inputs::reader(&args.input, config, None, progress)?;
         let gold = args.input.gold.as_deref().or(config.data.gold.as_deref());
-        let votes = inputs::apply(&lfs, &reader, config.data.id.as_deref(), gold, progress)?;
+        let votes = inputs::apply(&lfs, &reader, id_field(args, config), gold, progress)?;
         Ok(Self { args, config, json, progress, reader, files, lfs, votes })
     }
 
@@ -145,7 +145,7 @@ impl<'a> Session<'a> {
         let gold_of = |row: usize| self.votes.gold.as_ref().and_then(|gold| gold[row]);
         let wrong = |row: &usize| is_against(matrix.votes(*row), lf_idx, gold_of(*row).unwrap_or(soft.label(*row)));
         let wanted: Vec<usize> = (0..matrix.n_rows()).filter(wrong).take(self.args.limit).collect();
-        let ids = IdColumn::find(&self.reader.schema(), self.config.data.id.as_deref())?;
+        let ids = IdColumn::find(&self.reader.schema(), id_field(self.args, self.config))?;
         let mut shown = Vec::new();
         for batch in batches(&self.reader)? {
             let batch = batch.map_err(unboxed)?;
@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
         let mut subset = LfSet::new(new.classes().clone());
         subset.add_program(new.subset(&changed))?;
         let gold = self.args.input.gold.as_deref().or(self.config.data.gold.as_deref());
-        let fresh = inputs::apply(&subset, &self.reader, self.config.data.id.as_deref(), gold, self.progress)?;
+        let fresh = inputs::apply(&subset, &self.reader, id_field(self.args, self.config), gold, self.progress)?;
         let names: Vec<String> = new.names().map(str::to_owned).collect();
         let matrix = join(new.classes(), &names, &same, &self.votes.matrix, &fresh.matrix)?;
         self.progress.note(&format!("\n{} of {} functions changed", changed.len(), names.len()));
@@ -232,6 +232,10 @@ impl<'a> Session<'a> {
         self.votes = Votes { matrix, faults: fresh.faults, gold: fresh.gold };
         Ok(true)
     }
+}
+
+fn id_field<'a>(args: &'a LfsArgs, config: &'a Config) -> Option<&'a str> {
+    args.input.id.as_deref().or(config.data.id.as_deref())
 }
 
 fn folder_of(path: &Path) -> &Path {

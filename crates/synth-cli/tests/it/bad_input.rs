@@ -154,7 +154,7 @@ fn ids_that_stand_twice() {
     assert_snapshot!(label("twice.jsonl", "{\"id\": 1, \"text\": \"a\"}\n{\"id\": 2, \"text\": \"a\"}\n{\"id\": 1, \"text\": \"b\"}\n"), @"
     exit code: 2
     ---- stderr ----
-    error: the records could not be read: id `1` stands twice, in rows 0 and 2
+    error: the records cannot be used: id `1` stands twice, in rows 0 and 2
     hint: name another id field with `--id`; without a field `id` rows are known by their number
     ");
 }
@@ -166,7 +166,7 @@ fn an_unknown_class() {
     assert_snapshot!(project.run("label --data eggs.jsonl --lfs spam.lf --gold gold --out soft.csv"), @r#"
     exit code: 2
     ---- stderr ----
-    error: the records could not be read: row 0: gold label "eggs" in field `gold` is no class
+    error: the records cannot be used: row 0: gold label "eggs" in field `gold` is no class
     hint: the classes are ham, spam; leave the label empty where it is unknown
     "#);
     assert_snapshot!(project.run("label --data mails.jsonl --lfs spam.lf --classes ham,eggs,spam --out soft.csv"), @"

@@ -249,7 +249,7 @@ fn ids() {
     assert_snapshot!(project.run(&format!("{label} --id key")), @"
     exit code: 2
     ---- stderr ----
-    error: the records could not be read: id `1` stands twice, in rows 0 and 1
+    error: the records cannot be used: id `1` stands twice, in rows 0 and 1
     hint: name another id field with `--id`; without a field `id` rows are known by their number
     ");
     assert_snapshot!(project.run(&format!("{label} --id text")), @r#"
@@ -320,8 +320,8 @@ fn json_is_one_object_with_a_version() {
     assert_snapshot!(project.run(&format!("{LABEL} --out - --json")), @"
     exit code: 2
     ---- stderr ----
-    error: `--out -` and `--json` both want stdout
-    hint: write the soft labels to a file
+    error: more than one of the outputs and `--json` goes to stdout
+    hint: write all but one of them to files
     ");
 }
 

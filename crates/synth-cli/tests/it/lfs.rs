@@ -156,7 +156,7 @@ fn gold_as_class_numbers() {
     assert_snapshot!(project.run("lfs --data numbers.jsonl --lfs spam.lf --gold gold"), @r#"
     exit code: 2
     ---- stderr ----
-    error: the records could not be read: row 0: gold label "2" in field `gold` is no class
+    error: the records cannot be used: row 0: gold label "2" in field `gold` is no class
     hint: the classes are ham, spam; leave the label empty where it is unknown
     "#);
 }

@@ -331,10 +331,11 @@ impl Planner {
         self.signals.insert(key, signal);
         self.engine.signals.push(Signal { functions: 0..0, places: kind == Kind::Place });
         self.engine.texts[text].keeps_words |= kind == Kind::Place;
-        let mut strings: Vec<&String> = terms.strings.iter().collect();
+        let key = |s: &String| if terms.exact { s.clone() } else { synth_text::fold(s) };
+        let mut strings: Vec<(String, &String)> = terms.strings.iter().map(|s| (key(s), s)).collect();
         strings.sort_unstable();
-        strings.dedup_by_key(|s| if terms.exact { (*s).clone() } else { synth_text::fold(s) });
-        for string in strings {
+        strings.dedup_by(|(a, _), (b, _)| a == b);
+        for (_, string) in strings {
             self.add_string(text, kind, terms, string, signal);
         }
         signal

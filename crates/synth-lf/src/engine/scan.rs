@@ -53,9 +53,11 @@ impl FieldKind {
             || match self {
                 Self::Any => true,
                 Self::Text => is_text,
-                Self::Number => data_type.is_numeric(),
+                Self::Number => data_type.is_integer() || matches!(data_type, DataType::Float32 | DataType::Float64),
                 Self::Flag => *data_type == DataType::Boolean,
-                Self::Time => is_text || data_type.is_temporal(),
+                Self::Time => {
+                    is_text || matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+                }
             }
     }
 
@@ -157,16 +159,26 @@ impl State {
         if !self.seen(left) || !self.seen(right) {
             return false;
         }
-        let within = |first: (u32, u32), second: (u32, u32)| second.0 > first.1 && second.0 - first.1 <= distance;
         let (lefts, rights) = (&self.places[left as usize], &self.places[right as usize]);
-        lefts.iter().any(|&l| {
-            rights.iter().any(|&r| match order {
-                Order::Before => within(l, r),
-                Order::After => within(r, l),
-                Order::Either => within(l, r) || within(r, l),
-            })
-        })
+        match order {
+            Order::Before => follows(lefts, rights, distance),
+            Order::After => follows(rights, lefts, distance),
+            Order::Either => follows(lefts, rights, distance) || follows(rights, lefts, distance),
+        }
     }
+}
+
+/// True when one of `seconds` begins at most `distance` words behind the end of one of `firsts`. Both are first and
+/// last words, ascending by the last.
+fn follows(firsts: &[(u32, u32)], seconds: &[(u32, u32)], distance: u32) -> bool {
+    // Finds of phrases begin before they end, so a little more than the distance is looked at.
+    let longest = seconds.iter().map(|(first, last)| last - first).max().unwrap_or(0);
+    firsts.iter().any(|&(_, end)| {
+        let from = seconds.partition_point(|&(_, last)| last <= end);
+        let reach = end.saturating_add(distance).saturating_add(longest);
+        let near = seconds[from..].iter().take_while(|&&(_, last)| last <= reach);
+        near.into_iter().any(|&(first, _)| first > end && first - end <= distance)
+    })
 }
 
 /// The row at hand and its changed texts.

@@ -91,6 +91,12 @@ fn near() {
         ],
     );
     check(r#"text has "not" within 1 word after "good""#, &[("good not", true), ("not good", false)]);
+    let many = format!("{}{}", "good ".repeat(20_000), "not ".repeat(20_000));
+    check(r#"text has "not" within 3 words before "good""#, &[(&many, false)]);
+    check(
+        r#"text has "a b" within 1 word before ["c", "b c d"]"#,
+        &[("a b c", true), ("a b b c d", true), ("a b c d", true)],
+    );
     check(r#"text has "a" within 1 word of "b""#, &[("b a", true), ("a b", true), ("a x b", false)]);
 }
 
@@ -108,6 +114,7 @@ fn numbers() {
     check(r#"count(text, "x") == 0"#, &[("abc", true), ("x", false)]);
     check("upper_ratio(text) > 0.5", &[("ABc", true), ("abC", false), ("123", false)]);
     check("digit_ratio(text) == 0.5", &[("a1 b2", true), ("", false)]);
+    check(r#"count(text, ["Love", "Zoo", "love"]) >= 2"#, &[("love", false), ("love LOVE", true)]);
     check("3 > words(text)", &[("one two", true), ("a b c", false)]);
 }
 

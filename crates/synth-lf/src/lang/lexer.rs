@@ -281,6 +281,14 @@ impl Lexer<'_> {
             return;
         }
         self.at += c.len_utf8();
+        // A run of such signs is one mistake.
+        if let Some(last) = self.out.diagnostics.last_mut()
+            && last.code == "unknown-sign"
+            && last.span.end == start
+        {
+            last.span.end = self.at;
+            return;
+        }
         let hint = match c {
             '\'' | '“' | '”' | '‘' | '’' => Some("strings stand in straight double quotes"),
             '&' => Some("conditions are joined with `and`"),

@@ -21,6 +21,7 @@ pub(super) struct Places {
     pub(super) classes: Option<(Source, Vec<Range<usize>>)>,
     pub(super) regexes: Vec<(Source, Range<usize>, Regex)>,
     pub(super) unused_lists: Vec<(Source, Range<usize>, String)>,
+    /// Lists of which any one string will do.
     pub(super) lists: Vec<(Source, Range<usize>, Terms)>,
 }
 
@@ -81,6 +82,7 @@ fn classes(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<ClassSet> {
     let mut declared: Option<(&Source, Range<usize>, Option<ClassSet>)> = None;
+    let mut differ = false;
     for (source, file) in files {
         for item in &file.items {
             let ast::Item::Classes(names) = &item.node else { continue };
@@ -101,13 +103,19 @@ fn classes(
                     if let (Some(set), Some(other)) = (&set, other)
                         && set != other
                     {
+                        differ = true;
                         let message = "the classes are declared twice, and differently";
                         let twice = Diagnostic::error("bad-classes", source, item.span.clone(), message);
+                        let twice = twice.hint("files that are given together make one set of functions");
                         diagnostics.push(twice.related(first, span.clone(), "the first declaration is here"));
                     }
                 }
             }
         }
+    }
+    if differ {
+        // Which of them functions mean is not known, so nothing is said of unknown classes.
+        return None;
     }
     match (declared, given) {
         (Some((source, span, Some(set))), Some(given)) if set != *given => {
@@ -144,7 +152,8 @@ struct Resolver<'a> {
 }
 
 struct ResolvedList {
-    strings: Arc<[String]>,
+    /// `None` if the list has a mistake, which has been reported.
+    strings: Option<Arc<[String]>>,
     span: Range<usize>,
 }
 
@@ -159,7 +168,7 @@ impl<'a> Resolver<'a> {
     fn collect_lists(&mut self, file: &'a ast::File) {
         for item in &file.items {
             let ast::Item::Let { name, list } = &item.node else { continue };
-            let strings = self.list(&list.node, &list.span).unwrap_or_default();
+            let strings = self.list(&list.node, &list.span);
             if let Some(first) = self.lists.get(name.node.as_str()) {
                 let span = first.span.clone();
                 let message = format!("list `{}` is declared twice", name.node);
@@ -223,8 +232,12 @@ impl<'a> Resolver<'a> {
                 if *present { condition } else { negate(condition) }
             }
             Test::Contains { text, quantifier, terms } => {
+                let span = terms.strings.span.clone();
                 let terms = self.terms(terms, None)?;
                 let text = text_of(text);
+                if *quantifier != Quantifier::All {
+                    self.places.lists.push((self.source.clone(), span, terms.clone()));
+                }
                 if *quantifier == Quantifier::All && terms.strings.len() > 1 {
                     let each = |s: &String| Terms { strings: Arc::new([s.clone()]), ..terms.clone() };
                     let find = |s| Condition::Find(text.clone(), each(s));
@@ -239,7 +252,12 @@ impl<'a> Resolver<'a> {
             Test::In { text, negated, exact, list } => {
                 let strings = self.list(&list.node, &list.span)?;
                 let terms = Terms { exact: *exact, mode: Mode::Substring, strings };
-                let condition = Condition::Whole(text_of(text), self.nonempty(terms, &list.span)?);
+                if terms.strings.is_empty() {
+                    self.error("empty-list", &list.span, "this list is empty");
+                    return None;
+                }
+                // The empty string is allowed here, as in `title == ""`.
+                let condition = Condition::Whole(text_of(text), terms);
                 if *negated { self.present_and_not(text, condition) } else { condition }
             }
             Test::Near { text, left, distance, order, right } => {
@@ -324,10 +342,7 @@ impl<'a> Resolver<'a> {
     /// Refuses terms that could never be found, or always.
     fn nonempty(&mut self, terms: Terms, span: &Range<usize>) -> Option<Terms> {
         if terms.strings.is_empty() {
-            // A list that could not be read is empty too, and has been reported.
-            if !self.diagnostics.iter().any(|d| d.code == "unreadable-list") {
-                self.error("empty-list", span, "this list is empty");
-            }
+            self.error("empty-list", span, "this list is empty");
             return None;
         }
         let mut fine = true;
@@ -349,7 +364,6 @@ impl<'a> Resolver<'a> {
                 self.error("bad-term", span, format!("{string:?}: {problem}")).hint = Some(hint.to_owned());
             }
         }
-        self.places.lists.push((self.source.clone(), span.clone(), terms.clone()));
         fine.then_some(terms)
     }
 
@@ -381,7 +395,7 @@ impl<'a> Resolver<'a> {
     fn named_list(&mut self, name: &str, span: &Range<usize>) -> Option<Arc<[String]>> {
         self.used.insert(name.to_owned());
         if let Some(list) = self.lists.get(name) {
-            return Some(Arc::clone(&list.strings));
+            return list.strings.clone();
         }
         let hint = match closest(name, self.lists.keys().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -100,7 +100,8 @@ fn classes_come_from_one_place() {
     let compiled = compile(&differ, None, &no_lists);
     assert_eq!(
         compiled.diagnostics[0].to_string(),
-        "b.lf:1:1: error[bad-classes]: the classes are declared twice, and differently"
+        "b.lf:1:1: error[bad-classes]: the classes are declared twice, and differently \
+         (hint: files that are given together make one set of functions)"
     );
     let given = synth_core::ClassSet::new(["a", "b"]).unwrap();
     assert!(compile(&two[1..], Some(&given), &no_lists).program.is_some());

@@ -42,10 +42,12 @@ fn clauses(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
                 out.push(warn("never-fires", "an earlier clause of this function always holds, so this never votes"));
             } else if value == Some(false) {
                 out.push(warn("never-fires", "this condition holds for no record"));
-            } else if value == Some(true) {
+            } else if value == Some(true) || always_if_present(&clause.condition) {
+                let which = if value == Some(true) { "" } else { " that has the field" };
                 let hint = "a function that votes on everything says nothing about any record";
-                out.push(warn("always-fires", "this condition holds for every record").hint(hint));
-                closed = true;
+                let message = format!("this condition holds for every record{which}");
+                out.push(Diagnostic::warning("always-fires", source, span.clone(), message).hint(hint));
+                closed = value == Some(true);
             }
         }
     }
@@ -74,10 +76,22 @@ fn constant(condition: &Condition) -> Option<bool> {
                 values.iter().all(|v| *v == Some(false)).then_some(false)
             }
         }
-        Condition::Compare(left, op, Number::Constant(value)) => range(left).and_then(|r| compare(r, *op, *value)),
-        Condition::Compare(Number::Constant(value), op, right) => {
-            range(right).and_then(|r| compare(r, op.flipped(), *value))
-        }
+        // Where the field is missing a comparison is false, so none is always true.
+        Condition::Compare(..) if compared(condition) == Some(false) => Some(false),
+        _ => None,
+    }
+}
+
+/// True for a comparison that holds wherever its field is not missing.
+fn always_if_present(condition: &Condition) -> bool {
+    compared(condition) == Some(true)
+}
+
+/// What a comparison with a constant gives wherever its field is not missing, if it always gives the same.
+fn compared(condition: &Condition) -> Option<bool> {
+    match condition {
+        Condition::Compare(left, op, Number::Constant(value)) => compare(range(left)?, *op, *value),
+        Condition::Compare(Number::Constant(value), op, right) => compare(range(right)?, op.flipped(), *value),
         _ => None,
     }
 }
