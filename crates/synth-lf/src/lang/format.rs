@@ -11,7 +11,7 @@ use super::ast::{
     TextEnd, Value,
 };
 use super::diagnostics::{Diagnostic, Source};
-use super::lexer::{Comment, is_name_part, is_name_start};
+use super::lexer::{Comment, is_name_part, is_name_start, lex};
 use super::parser::{Parsed, RESERVED, parse};
 
 /// Lists that would reach beyond this column are written one item a line.
@@ -132,6 +132,9 @@ impl Printer<'_> {
                     _ => self.lines.push(Line::Plain(format!("{head}{flat}{behind}"))),
                 }
             }
+            Item::Function { name, clauses } if clauses.iter().any(|clause| is_long(&name.node, &clause.node)) => {
+                self.long_function(item, &name.node, clauses);
+            }
             Item::Function { name, clauses } => {
                 for (i, clause) in clauses.iter().enumerate() {
                     let indent = if i == 0 { "" } else { "    " };
@@ -152,6 +155,73 @@ impl Printer<'_> {
             }
         }
     }
+
+    /// A function with a clause too long for one line: each part of a condition on lines of its own.
+    fn long_function(&mut self, item: &Spanned<Item>, name: &str, clauses: &[Spanned<Clause>]) {
+        let single = clauses.len() == 1;
+        for (i, clause) in clauses.iter().enumerate() {
+            let Clause { class, condition } = &clause.node;
+            if i > 0 {
+                self.before(clause.span.start, "    ");
+                while matches!(self.lines.last(), Some(Line::Empty)) {
+                    self.lines.pop();
+                }
+            }
+            let span = if i == 0 { item.span.start..clause.span.end } else { clause.span.clone() };
+            let behind = self.comments_of(&span, if i == 0 { "" } else { "    " });
+            let class = class_name(&class.node);
+            if i == 0 {
+                let class = if single { format!(" {class}") } else { String::new() };
+                self.lines.push(Line::Plain(format!("lf {name}{class}")));
+            }
+            let (first, indent) =
+                if single { ("when ".to_owned(), "    ") } else { (format!("{class} when "), "        ") };
+            for (part, text) in top_parts(condition).into_iter().enumerate() {
+                let (lead, indent) = if part == 0 { (first.as_str(), "    ") } else { ("", indent) };
+                let filled = fill(&format!("{lead}{text}"), indent);
+                self.lines.extend(filled.into_iter().map(Line::Plain));
+            }
+            if let Some(Line::Plain(last)) = self.lines.last_mut() {
+                last.push_str(&behind);
+            }
+        }
+    }
+}
+
+fn is_long(name: &str, clause: &Clause) -> bool {
+    let condition = condition_text(&clause.condition, Level::Or);
+    // `lf NAME CLASS when CONDITION`
+    let len = 3 + name.chars().count() + 1 + class_name(&clause.class.node).chars().count() + 6;
+    len + condition.chars().count() > WIDTH
+}
+
+/// The parts of a condition that `and` or `or` joins, the words in front.
+fn top_parts(condition: &Condition) -> Vec<String> {
+    let (parts, word, level) = match condition {
+        Condition::And(parts) => (parts.as_slice(), "and ", Level::Not),
+        Condition::Or(parts) => (parts.as_slice(), "or ", Level::And),
+        other => (std::slice::from_ref(other), "", Level::Or),
+    };
+    let word = |i: usize| if i == 0 { "" } else { word };
+    parts.iter().enumerate().map(|(i, part)| format!("{}{}", word(i), condition_text(part, level))).collect()
+}
+
+/// Lines of at most [`WIDTH`], broken between tokens; a token that is longer stays whole.
+fn fill(text: &str, indent: &str) -> Vec<String> {
+    let source = Source::new("", text);
+    let starts: Vec<usize> = lex(&source).tokens.iter().map(|token| token.span.start).collect();
+    let mut lines = vec![indent.to_owned()];
+    for (i, &start) in starts.iter().enumerate().take(starts.len() - 1) {
+        let piece = &text[start..starts[i + 1]];
+        let line = &lines[lines.len() - 1];
+        let breaks = text[..start].ends_with(' ') && line.trim() != "";
+        if breaks && line.chars().count() + piece.trim_end().chars().count() > WIDTH {
+            lines.push(format!("{indent}    "));
+        }
+        let last = lines.len() - 1;
+        lines[last].push_str(piece);
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// List items, as many to a line as fit.

@@ -128,6 +128,10 @@ lf bbbb ham when (words(text)<5 and # inside
    spam when ((rating >= 1))
 
 lf c "ham" when `and` or text ~ /a\/b/i
+lf long_one ham when text contains any of ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbb", "ccccccccccccccccccccc", "ddddddddd"] and (n > 3 or not text contains "eeee eeeeeeeeeee eeeeeeeeeee") # behind
+lf long_two ham when n > 1
+  # between
+  spam when text contains "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" or text contains "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 # tail
 "#;
     let formatted = format(&Source::new("t.lf", text)).unwrap();
