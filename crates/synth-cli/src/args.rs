@@ -162,7 +162,8 @@ pub struct LabelArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Votes instead of records: .npy (n x m integers, -1 abstains) or .csv (item,worker,label)
+    /// Votes instead of records: .npy (n x m integers, -1 abstains) or .csv (item,worker,label); `-` is .npy on
+    /// stdin, or CSV with `--stdin-format csv`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "lfs"])]
     pub votes: Option<PathBuf>,
     /// Soft labels: .parquet, .arrow, .jsonl, .csv or .npy; `-` writes JSONL to stdout
@@ -181,7 +182,7 @@ pub struct LabelArgs {
     #[arg(long, value_name = "FILE")]
     pub save_model: Option<PathBuf>,
     /// Use a label model that was kept, fit none
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "balance", "save_model"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "save_model")]
     pub label_model: Option<PathBuf>,
     /// What records get on which no function voted [default: prior]
     #[arg(long, value_name = "POLICY", env = "SYNTH_UNCOVERED")]

@@ -12,7 +12,7 @@ use synth::io::{AtomicFile, Format, Reader, counts};
 use synth::label::{FittedModel, Gold, Report};
 use synth::lf::LfError;
 
-use crate::args::{Common, LabelArgs, UncoveredKind};
+use crate::args::{Common, DataFormat, LabelArgs, UncoveredKind};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted, unboxed};
 use crate::inputs::{self, Votes};
@@ -145,7 +145,12 @@ impl<'a> Job<'a> {
     /// Votes that somebody else made.
     fn label_votes(&self, path: &Path) -> Result<Summary> {
         let classes = inputs::given_classes(&or_file(&self.args.input.classes, &self.config.lfs.classes))?;
-        let crowd = match path.extension().and_then(|ending| ending.to_str()) {
+        let stdin = match self.args.input.stdin_format {
+            Some(DataFormat::Csv) => "csv",
+            _ => "npy",
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let crowd = match ending.or((path == Path::new("-")).then_some(stdin)) {
             Some("csv") => Some(load_crowd(path, classes.as_ref())?),
             Some("npy") => None,
             _ => {
@@ -171,10 +176,7 @@ impl<'a> Job<'a> {
             }
         };
         if self.args.input.gold.is_some() {
-            return Err(hinted(
-                "`--gold` names a field of records, and votes have none",
-                "fit on records, or score the result yourself",
-            ));
+            self.progress.warn("`--gold` names a field of records; votes have none, so no gold is used");
         }
         let votes = Votes { matrix, faults: synth::lf::Faults::default(), gold: None };
         let fitted = self.fit_if_asked(&votes)?;
@@ -244,6 +246,9 @@ impl<'a> Job<'a> {
     /// The label model: loaded, or fitted, and then kept if that was asked for.
     fn model(&self, patterns: &VotePatterns, gold: &Gold) -> Result<Fitted> {
         if let Some(path) = &self.args.label_model {
+            if self.args.model.model.is_some() || self.args.model.balance.is_some() {
+                self.progress.warn("a label model is used as it was fitted: `--model` and `--balance` change nothing");
+            }
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let model = FittedModel::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))?;
             return Ok(Fitted { model, report: None });

@@ -151,13 +151,15 @@ fn crowd_votes_in_csv() {
     error: no field `worker` for the crowd votes
     hint: the fields are item, label
     ");
-    assert_snapshot!(project.run("label --votes crowd.csv --out soft.csv --gold truth"), @"
-    exit code: 2
-    ---- stderr ----
-    warning: 1 vote was replaced by a later vote of the same worker on the same item
-    error: `--gold` names a field of records, and votes have none
-    hint: fit on records, or score the result yourself
-    ");
+    // The setting may come from the environment, where it is meant for records.
+    let with_gold = project.run("label --votes crowd.csv --out soft.csv --gold truth");
+    assert!(with_gold.starts_with("exit code: 0"), "{with_gold}");
+    assert!(with_gold.contains("warning: `--gold` names a field of records; votes have none, so no gold is used"));
+    // The same votes by way of stdin.
+    let crowd = project.read("crowd.csv");
+    let piped = project.run_on(crowd, "label --votes - --stdin-format csv --out piped.csv -q");
+    assert_eq!(piped.lines().next(), Some("exit code: 0"), "{piped}");
+    assert_eq!(project.read("piped.csv"), project.read("soft.csv"));
 }
 
 #[test]
@@ -227,15 +229,13 @@ fn a_saved_model_of_something_else() {
     ---- stderr ----
     error: cannot read `nothere.json`: No such file or directory (os error 2)
     ");
-    assert_snapshot!(label("--lfs spam.lf --label-model m.json --model majority"), @"
-    exit code: 2
-    ---- stderr ----
-    error: the argument '--label-model <FILE>' cannot be used with '--model <MODEL>'
-
-    Usage: synth label --data <FILE>... --out <FILE> --lfs <FILE.lf>... --label-model <FILE>
-
-    For more information, try '--help'.
-    ");
+    let other = label("--lfs spam.lf --label-model m.json --model majority");
+    assert!(other.starts_with("exit code: 0"), "{other}");
+    assert!(
+        other.contains("warning: a label model is used as it was fitted: `--model` and `--balance` change nothing")
+    );
+    // The runs from here on fail, and must leave nothing.
+    std::fs::remove_file(project.path("soft.csv")).unwrap();
     let half = project.read("m.json");
     project.file("m.json", &half[..half.len() / 2]);
     assert!(
