@@ -167,15 +167,7 @@ impl Column {
     /// The text at a row; `None` where it is null or the column holds something else.
     #[inline]
     pub fn text(&self, row: usize) -> Option<&str> {
-        if self.array.is_null(row) {
-            return None;
-        }
-        match self.array.data_type() {
-            DataType::Utf8 => Some(self.array.as_string::<i32>().value(row)),
-            DataType::LargeUtf8 => Some(self.array.as_string::<i64>().value(row)),
-            DataType::Utf8View => Some(self.array.as_string_view().value(row)),
-            _ => None,
-        }
+        text_at(&self.array, row)
     }
 
     /// The value at a row; `None` where it is null, or a list, a struct or bytes.
@@ -221,6 +213,20 @@ impl Column {
     }
 }
 
+/// The text at a row of an array of any of the text types.
+#[inline]
+fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Utf8 => Some(array.as_string::<i32>().value(row)),
+        DataType::LargeUtf8 => Some(array.as_string::<i64>().value(row)),
+        DataType::Utf8View => Some(array.as_string_view().value(row)),
+        _ => None,
+    }
+}
+
 /// One record, as labeling functions in Rust see it.
 ///
 /// Getters return `None` where the value is missing, null or of another type, so `?` abstains.
@@ -253,15 +259,7 @@ impl<'a> Row<'a> {
     pub fn text(&self, column: &str) -> Option<Cow<'a, str>> {
         // The common case borrows; a nested column is made for this call, so its text is copied.
         if let Some(array) = self.records.batch.column_by_name(column) {
-            if array.is_null(self.index) {
-                return None;
-            }
-            return match array.data_type() {
-                DataType::Utf8 => Some(Cow::Borrowed(array.as_string::<i32>().value(self.index))),
-                DataType::LargeUtf8 => Some(Cow::Borrowed(array.as_string::<i64>().value(self.index))),
-                DataType::Utf8View => Some(Cow::Borrowed(array.as_string_view().value(self.index))),
-                _ => None,
-            };
+            return text_at(array, self.index).map(Cow::Borrowed);
         }
         self.column(column)?.text(self.index).map(|text| Cow::Owned(text.to_owned()))
     }
