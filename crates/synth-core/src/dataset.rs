@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Date64Type, Float32Type, Int8Type, Int16Type, Int32Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, make_array};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, make_array,
+};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
@@ -122,6 +124,15 @@ fn nested(array: &ArrayRef, path: &str) -> Option<ArrayRef> {
 #[derive(Debug, Clone)]
 pub struct Column {
     array: ArrayRef,
+    common: Option<Common>,
+}
+
+/// The kinds of column that nearly all records have, so that which kind it is need not be asked anew for each row.
+#[derive(Debug, Clone)]
+enum Common {
+    Text(StringArray),
+    Float(Float64Array),
+    Integer(Int64Array),
 }
 
 /// One value of a column.
@@ -151,7 +162,13 @@ impl fmt::Display for Value<'_> {
 
 impl Column {
     fn new(array: ArrayRef) -> Self {
-        Self { array }
+        let common = match array.data_type() {
+            DataType::Utf8 => Some(Common::Text(array.as_string().clone())),
+            DataType::Float64 => Some(Common::Float(array.as_primitive().clone())),
+            DataType::Int64 => Some(Common::Integer(array.as_primitive().clone())),
+            _ => None,
+        };
+        Self { array, common }
     }
 
     /// The Arrow array.
@@ -159,19 +176,28 @@ impl Column {
         &self.array
     }
 
-    /// True when the column holds text.
-    pub fn is_text(&self) -> bool {
-        matches!(self.array.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-    }
-
     /// The text at a row; `None` where it is null or the column holds something else.
     #[inline]
     pub fn text(&self, row: usize) -> Option<&str> {
-        text_at(&self.array, row)
+        match &self.common {
+            Some(Common::Text(texts)) => texts.is_valid(row).then(|| texts.value(row)),
+            Some(_) => None,
+            None => text_at(&self.array, row),
+        }
     }
 
     /// The value at a row; `None` where it is null, or a list, a struct or bytes.
+    #[inline]
     pub fn value(&self, row: usize) -> Option<Value<'_>> {
+        match &self.common {
+            Some(Common::Text(texts)) => texts.is_valid(row).then(|| Value::Text(texts.value(row))),
+            Some(Common::Float(numbers)) => numbers.is_valid(row).then(|| Value::Number(numbers.value(row))),
+            Some(Common::Integer(numbers)) => numbers.is_valid(row).then(|| Value::Number(numbers.value(row) as f64)),
+            None => self.rare_value(row),
+        }
+    }
+
+    fn rare_value(&self, row: usize) -> Option<Value<'_>> {
         macro_rules! number {
             ($kind:ty) => {
                 Value::Number(self.array.as_primitive::<$kind>().value(row) as f64)
@@ -188,18 +214,16 @@ impl Column {
             return None;
         }
         Some(match self.array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Value::Text(self.text(row)?),
+            DataType::LargeUtf8 | DataType::Utf8View => Value::Text(self.text(row)?),
             DataType::Boolean => Value::Bool(self.array.as_boolean().value(row)),
             DataType::Int8 => number!(Int8Type),
             DataType::Int16 => number!(Int16Type),
             DataType::Int32 => number!(Int32Type),
-            DataType::Int64 => number!(Int64Type),
             DataType::UInt8 => number!(UInt8Type),
             DataType::UInt16 => number!(UInt16Type),
             DataType::UInt32 => number!(UInt32Type),
             DataType::UInt64 => number!(UInt64Type),
             DataType::Float32 => number!(Float32Type),
-            DataType::Float64 => number!(Float64Type),
             DataType::Date32 => time!(Date32Type, |days| days.checked_mul(DAY)),
             DataType::Date64 => time!(Date64Type, |millis| millis.checked_mul(1000)),
             DataType::Timestamp(TimeUnit::Second, _) => time!(TimestampSecondType, |s| s.checked_mul(1_000_000)),
@@ -294,7 +318,7 @@ impl<'a> Row<'a> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Float64Array, Int64Array, StructArray};
+    use arrow_array::StructArray;
     use arrow_schema::Fields;
 
     use super::*;

@@ -196,10 +196,10 @@ impl PatternTable {
     /// reads in order, and ten times cheaper to sort by than the votes themselves.
     pub(crate) fn finish(self) -> (VotePatterns, Vec<u32>) {
         let Self { patterns, hashes, .. } = self;
-        let mut order: Vec<u32> = (0..patterns.len() as u32).collect();
-        order.sort_unstable_by(|&a, &b| {
-            let key = |p: u32| (hashes[p as usize], patterns.votes(p as usize));
-            key(a).cmp(&key(b))
+        // Hashes stand in the list itself: to fetch each from its place costs more than to compare them.
+        let mut order: Vec<(u64, u32)> = hashes.into_iter().zip(0..).collect();
+        order.sort_unstable_by(|&(left, a), &(right, b)| {
+            left.cmp(&right).then_with(|| patterns.votes(a as usize).cmp(patterns.votes(b as usize)))
         });
         let mut sorted = VotePatterns {
             classes: patterns.classes.clone(),
@@ -210,7 +210,7 @@ impl PatternTable {
         };
         sorted.offsets.push(0);
         let mut renumbered = vec![0; order.len()];
-        for (new, &old) in order.iter().enumerate() {
+        for (new, &(_, old)) in order.iter().enumerate() {
             renumbered[old as usize] = new as u32;
             sorted.votes.extend_from_slice(patterns.votes(old as usize));
             sorted.offsets.push(sorted.votes.len());

@@ -283,7 +283,7 @@ impl LfSet {
         let plain = |class| Explanation { class, clause: 0, found: Vec::new() };
         match part {
             Part::Program(program) => {
-                let engine = Engine::new(program);
+                let engine = Engine::explaining(program);
                 let names = &self.names[first..first + part.len()];
                 Ok(engine.bind(records, names)?.explain(row, lf_idx - first))
             }

@@ -15,4 +15,4 @@ mod fold;
 mod words;
 
 pub use fold::{Folded, fold};
-pub use words::{count_words, for_each_word, tokens, words};
+pub use words::{WordRanges, count_words, tokens, words};

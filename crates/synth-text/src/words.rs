@@ -10,19 +10,21 @@
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
+use wide::bytemuck::cast;
+use wide::{i8x16, u8x16};
 
 /// The words of a text, in order.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
-    let mut ranges = Vec::new();
-    for_each_word(text, |range| ranges.push(range));
-    ranges.into_iter().map(move |range| &text[range])
+    let mut found = WordRanges::default();
+    found.find(text);
+    (0..found.len()).map(move |i| &text[found.get(i)])
 }
 
 /// The number of words.
 pub fn count_words(text: &str) -> usize {
-    let mut n = 0;
-    for_each_word(text, |_| n += 1);
-    n
+    let mut found = WordRanges::default();
+    found.find(text);
+    found.len()
 }
 
 /// What stands between white space.
@@ -57,89 +59,221 @@ const KIND: [u8; 256] = {
     kind
 };
 
-/// Calls `found` with the byte range of each word, in order.
-#[inline]
-pub fn for_each_word(text: &str, mut found: impl FnMut(Range<usize>)) {
-    if text.is_ascii() { ascii_words(text.as_bytes(), found) } else { mixed_words(text, &mut found) }
+/// Where the words of a text stand, in memory that serves text after text.
+///
+/// ```
+/// let mut words = synth_text::WordRanges::default();
+/// words.find("don't stop");
+/// assert_eq!((words.len(), words.get(0), words.get(1)), (2, 0..5, 6..10));
+/// assert_eq!(words.joints(), Some(&[3][..]));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct WordRanges {
+    /// Where words begin and end, in turn. What stands behind `2 * len` is left over from other texts.
+    edges: Vec<usize>,
+    len: usize,
+    /// Signs that join two parts of a word; `None` if the text is not ASCII.
+    joints: Option<Vec<usize>>,
 }
 
-/// The words of ASCII text, 64 bytes at a time: a bit for each byte that belongs in words, then from edge to edge.
-/// Byte by byte, the branch at the end of each word is mispredicted and costs more than all else.
-#[inline]
-fn ascii_words(bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
-    let mut start = 0;
-    let mut inside = false;
-    // A word goes on after a sign that joins, so the edge that follows is none.
-    let mut joined = false;
-    for block in 0..bytes.len().div_ceil(64) {
-        let at = block * 64;
-        let bits = match bytes[at..].first_chunk::<64>() {
-            Some(whole) => word_bits(whole),
-            None => {
-                let mut padded = [0; 64];
-                padded[..bytes.len() - at].copy_from_slice(&bytes[at..]);
-                word_bits(&padded)
-            }
-        };
-        let mut edges = bits ^ (bits << 1 | u64::from(inside));
-        while edges != 0 {
-            let edge = at + edges.trailing_zeros() as usize;
-            edges &= edges - 1;
-            inside = !inside;
-            if inside {
-                start = if joined { start } else { edge };
-            } else {
-                joined = joins(bytes, edge);
-                if !joined {
-                    emit_ascii(bytes, start..edge, &mut found);
-                }
-            }
+impl WordRanges {
+    /// Finds the words of a text, in order, in place of those of the text before.
+    pub fn find(&mut self, text: &str) {
+        if !self.find_ascii(text.as_bytes()) {
+            self.len = 0;
+            self.joints = None;
+            mixed_words(text, &mut |word| self.push(word));
         }
     }
-    if inside {
-        emit_ascii(bytes, start..bytes.len(), &mut found);
+
+    /// The number of words.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The signs that join two parts of a word, like the one in "don't", if the text is ASCII: everything else in its
+    /// words is a letter, a digit or an underscore.
+    pub fn joints(&self) -> Option<&[usize]> {
+        self.joints.as_deref()
+    }
+
+    /// The bytes of word `i`, from 0.
+    ///
+    /// # Panics
+    /// If there are no more than `i` words.
+    #[inline]
+    pub fn get(&self, i: usize) -> Range<usize> {
+        let edges = &self.edges[..2 * self.len];
+        edges[2 * i]..edges[2 * i + 1]
+    }
+
+    /// The bytes of each word, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.edges[..2 * self.len].as_chunks().0.iter().map(|&[start, end]| start..end)
+    }
+
+    fn push(&mut self, word: Range<usize>) {
+        self.edges.truncate(2 * self.len);
+        self.edges.extend([word.start, word.end]);
+        self.len += 1;
+    }
+
+    /// The words of ASCII text, 64 bytes at a time: a bit for each byte that belongs to a word, and the edges of
+    /// runs of such bits. Nothing here branches on where words begin and end, which no processor can predict.
+    /// False when the text is not ASCII.
+    fn find_ascii(&mut self, bytes: &[u8]) -> bool {
+        let mut pending = Block::default();
+        let mut joins = 0;
+        let joints = self.joints.get_or_insert_default();
+        joints.clear();
+        let mut edges = Edges { list: &mut self.edges, joints, len: 0, inside: 0 };
+        for at in (0..bytes.len()).step_by(64) {
+            let block = match bytes[at..].first_chunk() {
+                Some(whole) => Block::of(whole),
+                None => {
+                    let mut padded = [0; 64];
+                    padded[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+                    Block::of(&padded)
+                }
+            };
+            if block.wide != 0 {
+                return false;
+            }
+            joins |= block.joins;
+            // Whether a sign at the end of a block joins depends on the next one.
+            if at > 0 {
+                edges.add(bytes, at - 64, pending, block.words);
+            }
+            pending = block;
+        }
+        if !bytes.is_empty() {
+            edges.add(bytes, (bytes.len() - 1) / 64 * 64, pending, 0);
+        }
+        self.len = edges.close(bytes.len()) / 2;
+        if joins != 0 {
+            self.drop_joins_alone(bytes);
+        }
+        true
+    }
+
+    /// Underscores alone are no word.
+    fn drop_joins_alone(&mut self, bytes: &[u8]) {
+        let mut kept = 0;
+        for i in 0..self.len {
+            let word = self.get(i);
+            if bytes[word.start] != b'_' || bytes[word.clone()].iter().any(u8::is_ascii_alphanumeric) {
+                [self.edges[2 * kept], self.edges[2 * kept + 1]] = [word.start, word.end];
+                kept += 1;
+            }
+        }
+        self.len = kept;
     }
 }
 
-/// A bit for each byte that is a letter, a digit or `_`, the first byte lowest.
-#[inline]
-fn word_bits(bytes: &[u8; 64]) -> u64 {
-    // In this form the compiler makes vector instructions of the loop.
-    let mut wordish = [0u8; 64];
-    for (flag, &b) in wordish.iter_mut().zip(bytes) {
-        let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-        let digit = b.wrapping_sub(b'0') < 10;
-        *flag = u8::from(letter | digit | (b == b'_'));
-    }
-    let mut bits = 0;
-    for (i, eight) in wordish.as_chunks::<8>().0.iter().enumerate() {
-        // The product gathers the lowest bits of eight bytes in its highest byte, the first byte's lowest.
-        bits |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-    }
-    bits
+/// 64 bytes as bits, the first byte lowest.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    /// Letters, digits and underscores.
+    words: u64,
+    /// Signs that may join what stands beside them.
+    signs: u64,
+    /// Underscores.
+    joins: u64,
+    /// What is not ASCII.
+    wide: u64,
 }
 
-/// True when the byte at `at`, which ends a word, joins it to what follows.
-#[inline]
-fn joins(bytes: &[u8], at: usize) -> bool {
-    // Nearly every word ends in a space.
-    bytes.get(at).is_some_and(|&b| b > b' ') && sign_joins(bytes, at)
+impl Block {
+    #[inline]
+    fn of(bytes: &[u8; 64]) -> Self {
+        let mut block = Self::default();
+        for (i, sixteen) in bytes.as_chunks::<16>().0.iter().enumerate() {
+            let bytes = u8x16::new(*sixteen);
+            // Signed, so that what is not ASCII is less than everything.
+            let signed: i8x16 = cast(bytes);
+            let lower: i8x16 = cast(bytes | u8x16::splat(0x20));
+            let between = |bytes: i8x16, first: u8, last: u8| {
+                bytes.simd_gt(i8x16::splat(first as i8 - 1)) & bytes.simd_lt(i8x16::splat(last as i8 + 1))
+            };
+            let is = |byte: u8| signed.simd_eq(i8x16::splat(byte as i8));
+            let join = is(b'_');
+            let word = between(lower, b'a', b'z') | between(signed, b'0', b'9') | join;
+            let sign = is(b'\'') | is(b'.') | is(b',') | is(b';');
+            let bits = |flags: i8x16| u64::from(flags.to_bitmask()) << (16 * i);
+            block.words |= bits(word);
+            block.signs |= bits(sign);
+            block.joins |= bits(join);
+            block.wide |= bits(signed);
+        }
+        block
+    }
 }
 
+/// The edges of words, while they are collected.
+struct Edges<'a> {
+    list: &'a mut Vec<usize>,
+    joints: &'a mut Vec<usize>,
+    len: usize,
+    /// 1 inside a word.
+    inside: u64,
+}
+
+impl Edges<'_> {
+    /// Adds the edges of the block at `at`; `next` are the words of the block behind it.
+    #[inline]
+    fn add(&mut self, bytes: &[u8], at: usize, block: Block, next: u64) {
+        let mut words = block.words;
+        // A sign that joins has a letter or a digit on either side, so few signs are looked at.
+        let mut signs = block.signs & (words << 1 | self.inside) & (words >> 1 | next << 63);
+        while signs != 0 {
+            let sign = signs.trailing_zeros();
+            signs &= signs - 1;
+            if sign_joins(bytes, at + sign as usize) {
+                words |= 1 << sign;
+                self.joints.push(at + sign as usize);
+            }
+        }
+        let mut edges = words ^ (words << 1 | self.inside);
+        self.inside = words >> 63;
+        let n_edges = edges.count_ones() as usize;
+        // Eight at a time, wanted or not: how many there are cannot be predicted either.
+        if self.list.len() < self.len + 64 {
+            self.list.resize(2 * self.len + 64, 0);
+        }
+        for eight in self.list[self.len..self.len + 64].as_chunks_mut::<8>().0.iter_mut().take(n_edges.div_ceil(8)) {
+            for slot in eight {
+                *slot = at + edges.trailing_zeros() as usize;
+                edges &= edges.wrapping_sub(1);
+            }
+        }
+        self.len += n_edges;
+    }
+
+    /// Ends the last word; returns the number of edges.
+    fn close(self, end: usize) -> usize {
+        if self.inside == 0 {
+            return self.len;
+        }
+        // A word that reaches the end of the text in the middle of a block has its edge there.
+        self.list.truncate(self.len);
+        self.list.push(end);
+        self.len + 1
+    }
+}
+
+/// True when the sign at `at` joins what stands on either side of it.
 fn sign_joins(bytes: &[u8], at: usize) -> bool {
     let kind = |at: usize| bytes.get(at).map_or(OTHER, |&b| KIND[b as usize]);
     match kind(at) {
         QUOTE => kind(at - 1) == kind(at + 1) && matches!(kind(at + 1), LETTER | DIGIT),
         POINT => kind(at - 1) == DIGIT && kind(at + 1) == DIGIT,
         _ => false,
-    }
-}
-
-#[inline]
-fn emit_ascii(bytes: &[u8], word: Range<usize>, found: &mut impl FnMut(Range<usize>)) {
-    // Underscores alone are no word.
-    if bytes[word.start] != b'_' || bytes[word.clone()].iter().any(u8::is_ascii_alphanumeric) {
-        found(word);
     }
 }
 

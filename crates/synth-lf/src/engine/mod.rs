@@ -8,6 +8,7 @@
 //! So the cost of a text depends on its length and on what is found in it, not on the number of functions.
 
 mod finder;
+mod function_set;
 mod guard;
 mod plan;
 mod scan;

@@ -5,17 +5,18 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::finder::Finder;
-use super::guard::guard;
+use super::guard::{Guard, guard};
 use super::table::Table;
 use crate::lang::ast::{Change, Measure, Mode, Op, Order, TextEnd};
 use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text};
 use synth_core::ClassId;
+use synth_text::WordRanges;
 
 /// A program, ready to run. Positions of functions are those of the program.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
     pub(super) functions: Vec<Vec<(ClassId, Expr)>>,
-    /// For functions that vote whenever one signal is set, their class: most functions, in most files.
+    /// For functions that vote whenever one signal is set, their class.
     pub(super) plain: Vec<Option<ClassId>>,
     /// Functions that may vote although nothing was found.
     pub(super) always: Vec<u32>,
@@ -81,6 +82,10 @@ pub(super) struct Signal {
     functions: Range<u32>,
     /// Where it is found matters, not only that it is.
     pub(super) places: bool,
+    /// The strings are runs of word characters.
+    pub(super) runs: bool,
+    /// Some function asks for more than that it is found.
+    is_read: bool,
 }
 
 /// Everything that is looked for in one text.
@@ -92,8 +97,8 @@ pub(super) struct TextPlan {
     /// For each string of the finder.
     pub(super) finder_uses: Vec<Vec<Use>>,
     pub(super) words: Table,
-    /// Some word term is a phrase or minds case or place, so words must be remembered.
-    pub(super) keeps_words: bool,
+    /// Some words are looked for as runs of word characters, which now and then are only part of a word.
+    pub(super) looks_for_runs: bool,
     pub(super) tokens: Table,
     pub(super) whole: Table,
 }
@@ -120,10 +125,20 @@ pub(super) enum Check {
 }
 
 impl Engine {
+    /// An engine to vote.
     pub(crate) fn new(program: &Program) -> Self {
-        let mut planner = Planner::default();
+        Self::with(program, Planner::default())
+    }
+
+    /// An engine to explain votes: slower, since it keeps what was found.
+    pub(crate) fn explaining(program: &Program) -> Self {
+        Self::with(program, Planner { keeps_finds: true, ..Planner::default() })
+    }
+
+    fn with(program: &Program, mut planner: Planner) -> Self {
         for (f, function) in program.functions.iter().enumerate() {
             planner.function = f;
+            planner.reads = planner.keeps_finds || !function.is_plain();
             let mut triggers = Some(Vec::new());
             let mut clauses = Vec::with_capacity(function.clauses.len());
             for clause in &function.clauses {
@@ -134,10 +149,7 @@ impl Engine {
                 });
                 clauses.push((clause.class, expr));
             }
-            planner.engine.plain.push(match clauses[..] {
-                [(class, Expr::Seen(_))] => Some(class),
-                _ => None,
-            });
+            planner.engine.plain.push(function.is_plain().then(|| clauses[0].0));
             planner.engine.functions.push(clauses);
             match triggers {
                 None => planner.engine.always.push(f as u32),
@@ -166,6 +178,11 @@ type Needs = Option<Vec<SignalId>>;
 struct Planner {
     engine: Engine,
     function: usize,
+    /// The function needs to know more of its signals than that they are found.
+    reads: bool,
+    /// All functions do, to explain their votes.
+    keeps_finds: bool,
+    words: WordRanges,
     /// Signals, and functions to evaluate when they are found.
     triggers: Vec<(SignalId, u32)>,
     fields: FxHashMap<String, FieldId>,
@@ -193,6 +210,8 @@ enum Kind {
     End,
     Whole,
     Place,
+    /// As a run of word characters: what a regex calls a word.
+    Run,
 }
 
 impl Planner {
@@ -296,7 +315,7 @@ impl Planner {
             finder: None,
             finder_uses: Vec::new(),
             words: Table::default(),
-            keeps_words: false,
+            looks_for_runs: false,
             tokens: Table::default(),
             whole: Table::default(),
         });
@@ -310,9 +329,9 @@ impl Planner {
         if let Some(&known) = self.regexes.get(&(text, regex.clone())) {
             return known;
         }
-        let signal = guard(regex).map(|strings| {
-            let terms = Terms { exact: false, mode: Mode::Substring, strings: strings.into() };
-            self.signal(text, Kind::Find, &terms)
+        let signal = guard(regex).map(|Guard { strings, are_words }| {
+            let (kind, mode) = if are_words { (Kind::Run, Mode::Word) } else { (Kind::Find, Mode::Substring) };
+            self.signal(text, kind, &Terms { exact: false, mode, strings: strings.into() })
         });
         let compiled = regex::Regex::new(&regex.0).expect("checked when the program was resolved");
         self.engine.regexes.push((text, compiled));
@@ -325,24 +344,36 @@ impl Planner {
     fn signal(&mut self, text: TextId, kind: Kind, terms: &Terms) -> SignalId {
         let key = (text, kind, terms.clone());
         if let Some(&known) = self.signals.get(&key) {
+            self.engine.signals[known as usize].is_read |= self.reads;
             return known;
         }
         let signal = self.engine.signals.len() as SignalId;
         self.signals.insert(key, signal);
-        self.engine.signals.push(Signal { functions: 0..0, places: kind == Kind::Place });
-        self.engine.texts[text].keeps_words |= kind == Kind::Place;
-        let key = |s: &String| if terms.exact { s.clone() } else { synth_text::fold(s) };
-        let mut strings: Vec<(String, &String)> = terms.strings.iter().map(|s| (key(s), s)).collect();
-        strings.sort_unstable();
-        strings.dedup_by(|(a, _), (b, _)| a == b);
-        for (_, string) in strings {
-            self.add_string(text, kind, terms, string, signal);
+        let (places, runs) = (kind == Kind::Place, kind == Kind::Run);
+        self.engine.signals.push(Signal { functions: 0..0, places, runs, is_read: self.reads });
+        let mut strings: Vec<(String, &String)> = terms.strings.iter().map(|s| (synth_text::fold(s), s)).collect();
+        if terms.exact {
+            strings.sort_unstable_by_key(|&(_, string)| string);
+            strings.dedup_by_key(|(_, string)| *string);
+        } else {
+            strings.sort_unstable();
+            strings.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        for (folded, string) in strings {
+            self.add_string(text, kind, terms, string, folded.into_boxed_str(), signal);
         }
         signal
     }
 
-    fn add_string(&mut self, text: TextId, kind: Kind, terms: &Terms, string: &str, signal: SignalId) {
-        let folded = synth_text::fold(string).into_boxed_str();
+    fn add_string(
+        &mut self,
+        text: TextId,
+        kind: Kind,
+        terms: &Terms,
+        string: &str,
+        folded: Box<str>,
+        signal: SignalId,
+    ) {
         let exact = || terms.exact.then(|| Box::from(string));
         let checks = &mut self.engine.checks;
         let mut check = |check: Option<Check>| match check {
@@ -370,15 +401,20 @@ impl Planner {
                 plan.finder_uses[number].push(Use { signal, check });
             }
             (Kind::Find | Kind::Place, Mode::Word) | (Kind::Place, _) => {
-                let as_written = if terms.exact { string } else { &*folded };
-                let words: Box<[Box<str>]> = synth_text::words(as_written).map(Box::from).collect();
-                let Some(last) = words.last() else { return };
-                let last = synth_text::fold(last).into_boxed_str();
-                let phrase = words.len() > 1;
-                plan.keeps_words |= phrase;
-                let check = check((phrase || terms.exact).then_some(Check::Words { words, exact: terms.exact }));
-                plan.keeps_words |= check != NO_CHECK;
-                strings.words.entry(last).or_default().push(Use { signal, check });
+                self.words.find(&folded);
+                let Some(last) = self.words.len().checked_sub(1) else { return };
+                // Folding changes neither where words are nor how many.
+                let words = (last > 0 || terms.exact).then(|| {
+                    let as_written = if terms.exact { string } else { &*folded };
+                    Check::Words { words: synth_text::words(as_written).map(Box::from).collect(), exact: terms.exact }
+                });
+                let last = self.words.get(last);
+                let used = Use { signal, check: check(words) };
+                strings.words.entry(folded[last].into()).or_default().push(used);
+            }
+            (Kind::Run, _) => {
+                plan.looks_for_runs = true;
+                strings.words.entry(folded).or_default().push(Use { signal, check: NO_CHECK });
             }
             (Kind::Find, Mode::Token) => {
                 let check = check(exact().map(Check::Exact));
@@ -399,11 +435,17 @@ impl Planner {
             engine.signal_functions.extend(of_signal.iter().map(|(_, function)| function));
             engine.signals[of_signal[0].0 as usize].functions = start..engine.signal_functions.len() as u32;
         }
+        let (signals, signal_functions) = (&engine.signals, &engine.signal_functions);
+        let voters_of = |used: &Use| {
+            let Signal { functions, is_read, .. } = &signals[used.signal as usize];
+            let voters = &signal_functions[functions.start as usize..functions.end as usize];
+            (used.check == NO_CHECK && !is_read).then_some(voters)
+        };
         for (plan, strings) in engine.texts.iter_mut().zip(self.strings) {
             plan.finder = Finder::new(strings.substrings);
-            plan.words = Table::new(strings.words);
-            plan.tokens = Table::new(strings.tokens);
-            plan.whole = Table::new(strings.whole);
+            plan.words = Table::new(strings.words, voters_of);
+            plan.tokens = Table::new(strings.tokens, voters_of);
+            plan.whole = Table::new(strings.whole, voters_of);
         }
         engine
     }

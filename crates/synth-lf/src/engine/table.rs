@@ -15,19 +15,25 @@ const MIN_FILTER_BITS: usize = 1 << 14;
 
 /// A table of folded strings in which every word of every text is looked up.
 ///
-/// Nearly all words of most texts are in no list, so a small filter of single bits answers first. The length, the
-/// first 8 and the last 8 bytes are all there is to a string of up to 16; only longer ones are compared in full.
+/// Nearly all words of most texts are in no list, so a small filter of single bits answers first, by the length and
+/// the first 8 bytes. These and the last 8 bytes are all there is to a string of up to 16; only longer ones are
+/// compared in full.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     filter: Vec<u64>,
+    /// How far down the place in the filter stands in a hash.
+    filter_shift: u32,
     entries: HashTable<Entry>,
     uses: Vec<Use>,
+    /// For each entry, the functions that vote on the string alone: an even number of them, one standing twice if
+    /// need be, so that how many there are is predicted more often.
+    voters: Vec<[u32; 2]>,
     /// Strings of more than 16 bytes; of shorter ones everything is in the key.
     long: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key {
+struct Key {
     head: u64,
     tail: u64,
     len: u32,
@@ -36,29 +42,60 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key: Key,
-    first_use: u32,
-    last_use: u32,
+    lists: Lists,
     /// The position in `long`, for strings that are.
     long: u32,
 }
 
+/// Where in a table stands what a string sets.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lists {
+    uses: [u32; 2],
+    voters: [u32; 2],
+}
+
+/// What a string sets.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Listed<'a> {
+    /// Signals to set.
+    pub(super) uses: &'a [Use],
+    /// Functions that vote wherever the string stands, and have no part in `uses`; some may stand twice.
+    pub(super) voters: &'a [[u32; 2]],
+}
+
 impl Table {
-    pub(super) fn new(strings: FxHashMap<Box<str>, Vec<Use>>) -> Self {
-        let mut sorted: Vec<_> = strings.into_iter().collect();
-        sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    /// A table of these strings. `voters_of` tells the functions for which a use is all they ask.
+    pub(super) fn new<'a>(
+        strings: FxHashMap<Box<str>, Vec<Use>>,
+        voters_of: impl Fn(&Use) -> Option<&'a [u32]>,
+    ) -> Self {
         let mut table = Self::default();
-        if !sorted.is_empty() {
-            table.filter = vec![0; (sorted.len() * FILTER_BITS).next_power_of_two().max(MIN_FILTER_BITS) / 64];
+        if !strings.is_empty() {
+            let n_bits = (strings.len() * FILTER_BITS).next_power_of_two().max(MIN_FILTER_BITS);
+            table.filter = vec![0; n_bits / 64];
+            table.filter_shift = 64 - n_bits.trailing_zeros();
+            table.entries.reserve(strings.len(), |entry| entry.key.hash());
         }
-        for (string, uses) in sorted {
+        let (mut folded, mut voters) = (Folded::default(), Vec::new());
+        #[expect(clippy::iter_over_hash_type, reason = "what a table answers does not depend on the order of entries")]
+        for (string, uses) in strings {
             // Folding what is folded changes nothing.
-            let key = Key::of(&Folded::of(&string), 0..string.len());
-            let (word, bit) = table.filter_bit(key.hash());
-            table.filter[word] |= bit;
-            let first_use = table.uses.len() as u32;
-            table.uses.extend(uses);
-            let entry = Entry { key, first_use, last_use: table.uses.len() as u32, long: table.long.len() as u32 };
-            table.entries.insert_unique(key.hash(), entry, |entry| entry.key.hash());
+            folded.set(&string);
+            let (word, bit) = table.filter_place(&folded, &(0..string.len()));
+            table.filter[word] |= 1 << bit;
+            let (first_use, first_voter) = (table.uses.len() as u32, table.voters.len() as u32);
+            voters.clear();
+            for used in uses {
+                match voters_of(&used) {
+                    Some(more) => voters.extend(more),
+                    None => table.uses.push(used),
+                }
+            }
+            table.voters.extend(voters.chunks(2).map(|pair| [pair[0], pair[pair.len() - 1]]));
+            let lists =
+                Lists { uses: [first_use, table.uses.len() as u32], voters: [first_voter, table.voters.len() as u32] };
+            let entry = Entry { key: Key::of(&folded, &(0..string.len())), lists, long: table.long.len() as u32 };
+            table.entries.insert_unique(entry.key.hash(), entry, |entry| entry.key.hash());
             if string.len() > 16 {
                 table.long.push(string);
             }
@@ -70,60 +107,74 @@ impl Table {
         self.entries.is_empty()
     }
 
-    /// What the string at `range` of a text sets; empty if it is not in the table.
-    pub(super) fn get(&self, text: &Folded, range: Range<usize>) -> &[Use] {
-        match self.may_hold(text, range.clone()) {
-            Some(key) => self.look_up(key, text, range),
-            None => &[],
-        }
-    }
-
-    /// The key of a string if the filter lets it through. Small, to be part of the loop over words.
+    /// False for most strings that are not in the table. Small, to be part of the loop over words.
     #[inline]
-    pub(super) fn may_hold(&self, text: &Folded, range: Range<usize>) -> Option<Key> {
-        let key = Key::of(text, range);
-        let (word, bit) = self.filter_bit(key.hash());
-        (self.filter.get(word)? & bit != 0).then_some(key)
+    pub(super) fn may_hold(&self, text: &Folded, range: &Range<usize>) -> bool {
+        let (word, bit) = self.filter_place(text, range);
+        self.filter.get(word).is_some_and(|word| word >> bit & 1 != 0)
     }
 
-    /// What a string sets that the filter has let through.
-    #[inline(never)]
-    pub(super) fn look_up(&self, key: Key, text: &Folded, range: Range<usize>) -> &[Use] {
+    /// Where the string at `range` of a text stands in the table; an empty place if it does not.
+    #[inline]
+    pub(super) fn find(&self, text: &Folded, range: &Range<usize>) -> Lists {
+        let key = Key::of(text, range);
         let same = |entry: &Entry| {
             entry.key == key && (range.len() <= 16 || *self.long[entry.long as usize] == text.text()[range.clone()])
         };
-        match self.entries.find(key.hash(), same) {
-            Some(entry) => &self.uses[entry.first_use as usize..entry.last_use as usize],
-            None => &[],
+        self.entries.find(key.hash(), same).map(|entry| entry.lists).unwrap_or_default()
+    }
+
+    /// What stands at a place.
+    #[inline]
+    pub(super) fn at(&self, Lists { uses, voters }: Lists) -> Listed<'_> {
+        Listed {
+            uses: &self.uses[uses[0] as usize..uses[1] as usize],
+            voters: &self.voters[voters[0] as usize..voters[1] as usize],
         }
     }
 
-    /// The place of a hash in the filter. Its bits are others than those the hash table goes by.
+    /// What the string at `range` of a text sets; nothing if it is not in the table.
+    pub(super) fn get(&self, text: &Folded, range: &Range<usize>) -> Listed<'_> {
+        self.at(self.find(text, range))
+    }
+
+    /// The place of a string in the filter, and the bit there.
     #[inline]
-    fn filter_bit(&self, hash: u64) -> (usize, u64) {
-        let at = (hash >> 24) as usize & (self.filter.len() * 64).wrapping_sub(1);
-        (at / 64, 1 << (at % 64))
+    fn filter_place(&self, text: &Folded, range: &Range<usize>) -> (usize, u32) {
+        let hash = (head(text, range) ^ (range.len() as u64).rotate_right(8)).wrapping_mul(MULTIPLIER);
+        let at = hash >> self.filter_shift;
+        ((at / 64) as usize, at as u32 % 64)
     }
 }
 
+/// One multiplication by this spreads all bits upwards.
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The first bytes of a string, 8 at most, first byte lowest.
+#[inline]
+fn head(text: &Folded, range: &Range<usize>) -> u64 {
+    text.window(range.start) & u64::MAX.wrapping_shr(unused_bits(range.len()))
+}
+
+/// How many bits of 8 bytes a string leaves unused. No branch: which of the lengths of words comes next cannot be
+/// predicted. An empty string would leave 64, for which shifts stand still: it is all there is of its text, so its bytes
+/// are zeros all the same.
+#[inline]
+fn unused_bits(len: usize) -> u32 {
+    64 - 8 * len.min(8) as u32
+}
+
 impl Key {
-    /// No branch on the length but one: which of the lengths of words comes next cannot be predicted.
     #[inline]
-    fn of(text: &Folded, range: Range<usize>) -> Self {
-        let len = range.len();
-        let head = text.window(range.start);
-        if len > 8 {
-            return Self { head, tail: text.window(range.end - 8), len: len as u32 };
-        }
-        // Without the bytes behind the string.
-        let unused = 8 * (8 - len as u32);
-        Self { head: head.checked_shl(unused).unwrap_or(0), tail: 0, len: len as u32 }
+    fn of(text: &Folded, range: &Range<usize>) -> Self {
+        let tail = text.window_before(range.end) & u64::MAX.wrapping_shl(unused_bits(range.len()));
+        Self { head: head(text, range), tail, len: range.len() as u32 }
     }
 
     #[inline]
     fn hash(self) -> u64 {
-        // One multiplication spreads all bits upwards; the shift brings them down again, for tables go by the low ones.
-        let mixed = (self.head ^ self.tail.rotate_left(29) ^ u64::from(self.len)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        // The shift brings down what the product has spread upwards, for tables go by the low bits.
+        let mixed = (self.head ^ self.tail.rotate_left(29) ^ u64::from(self.len)).wrapping_mul(MULTIPLIER);
         mixed ^ (mixed >> 32)
     }
 }
@@ -138,13 +189,25 @@ mod tests {
         let string = |i: usize| format!("w{}{}", "o".repeat(i % 23), i);
         let strings: Vec<String> = (0..500).map(|i| string(i * 7)).collect();
         let uses = |i: usize| vec![Use { signal: i as u32, check: 0 }; 1 + i % 3];
-        let table = Table::new(strings.iter().enumerate().map(|(i, s)| (s.as_str().into(), uses(i))).collect());
+        let strings = strings.iter().enumerate().map(|(i, s)| (s.as_str().into(), uses(i))).collect();
+        let table = Table::new(strings, |used| (used.signal % 5 == 4).then_some(&[17][..]));
         for i in 0..3500 {
             let text = Folded::of(&format!("a {}z", string(i)));
-            let found = table.get(&text, 2..text.text().len() - 1);
-            assert_eq!(found.len(), if i % 7 == 0 { 1 + (i / 7) % 3 } else { 0 });
-            assert!(found.iter().all(|used| used.signal as usize == i / 7));
+            let range = 2..text.text().len() - 1;
+            let listed = table.get(&text, &range);
+            let (expected, others) = if i % 7 == 0 { (1 + (i / 7) % 3, i / 7) } else { (0, 0) };
+            assert!(table.may_hold(&text, &range) || expected == 0);
+            assert!(listed.uses.iter().all(|used| used.signal as usize == others));
+            assert_eq!(
+                if others % 5 == 4 {
+                    2 * listed.voters.len() - usize::from(expected % 2 == 1)
+                } else {
+                    listed.uses.len()
+                },
+                expected
+            );
         }
-        assert!(Table::default().get(&Folded::of("x"), 0..1).is_empty());
+        assert!(!Table::default().may_hold(&Folded::of("x"), &(0..1)));
+        assert!(Table::default().get(&Folded::of("x"), &(0..1)).uses.is_empty());
     }
 }

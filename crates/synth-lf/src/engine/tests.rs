@@ -252,6 +252,18 @@ proptest! {
         }
     }
 
+    /// The guard of an expression never hides a match.
+    #[test]
+    fn a_regex_matches_as_it_does_alone(
+        pattern in "(\\\\b|\\(\\?m\\)\\^|)(a|ab|é|\\(a\\|b!\\)|\\[ab\\]\\?|\\\\W\\*|\\\\s\\+| |\\( \\|\\^\\)|_|\\\\w\\*|1|'){1,5}(\\\\b|\\( \\|\\$\\)|)",
+        text in "(a|b|ab|é|É|A|[ .'_!1\n]|\u{301}|’|日){0,12}",
+    ) {
+        let records = texts(&[Some(&text)]);
+        let vote = apply(&[("f".to_owned(), format!("text ~ /{pattern}/i"))], &records).vote(0, 0);
+        let alone = regex::RegexBuilder::new(&pattern).case_insensitive(true).build().unwrap();
+        prop_assert_eq!(vote.is_some(), alone.is_match(&text), "{} on {:?}", pattern, text);
+    }
+
     /// Strings are found exactly where a plain search of the folded text finds them.
     #[test]
     fn finds_what_a_plain_search_finds(needle in "[abAB]{1,3}", text in "([abAB]|[ .]){0,16}") {
@@ -267,5 +279,15 @@ proptest! {
         let occurrences = (0..folded.len()).filter(|&i| folded[i..].starts_with(&folded_needle)).count();
         let counted = format!("count(text, {needle:?}) == {occurrences}");
         prop_assert!(holds(counted));
+    }
+}
+
+/// Runs of word characters are the same before and after folding, so guards can be looked up in folded text.
+#[test]
+fn folding_keeps_what_is_a_word_character() {
+    for c in '\0'..=char::MAX {
+        let folded = synth_text::fold(c.encode_utf8(&mut [0; 4]));
+        let in_word = regex_syntax::is_word_character(c);
+        assert!(folded.chars().all(|f| regex_syntax::is_word_character(f) == in_word), "{c:?} becomes {folded:?}");
     }
 }

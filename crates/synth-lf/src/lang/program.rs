@@ -51,6 +51,14 @@ pub(crate) struct Function {
     pub(crate) clauses: Vec<Clause>,
 }
 
+impl Function {
+    /// True for functions that vote wherever one of some strings is found: most functions, in most files.
+    pub(crate) fn is_plain(&self) -> bool {
+        let [Clause { condition, .. }] = &self.clauses[..] else { return false };
+        matches!(condition, Condition::Find(..) | Condition::Anchored(..) | Condition::Whole(..))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Clause {
     pub(crate) class: ClassId,
