@@ -14,8 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("synth-text", &[]),
     ("synth-io", &["synth-core"]),
     ("synth-label", &["synth-core"]),
+    ("synth-learn", &["synth-core", "synth-io", "synth-text"]),
     ("synth-lf", &["synth-core", "synth-text"]),
-    ("synth", &["synth-core", "synth-io", "synth-label", "synth-lf"]),
+    ("synth", &["synth-core", "synth-io", "synth-label", "synth-learn", "synth-lf"]),
     ("synth-cli", &["synth"]),
 ];
 

@@ -46,6 +46,12 @@ pub enum Command {
     Lfs(LfsArgs),
     /// Give every record a soft label
     Label(LabelArgs),
+    /// Train a classifier on soft labels
+    Train(TrainArgs),
+    /// Let a trained classifier give every record a soft label
+    Predict(PredictArgs),
+    /// Score a trained classifier against known labels
+    Evaluate(EvaluateArgs),
     /// Run everything on example records that come with the program
     Demo(DemoArgs),
     /// Show help for a command, or `lf` for the language of labeling functions
@@ -210,6 +216,103 @@ pub struct LfsArgs {
     /// Show everything anew whenever an .lf file is saved
     #[arg(long, conflicts_with = "json")]
     pub watch: bool,
+}
+
+/// Where records come from.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Records: .jsonl, .csv, .parquet, .arrow, also .gz or .zst
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// The field that names each record [default: id, else the row number]
+    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
+    pub id: Option<String>,
+    /// The field that holds known labels: class names, or class numbers from 0
+    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
+    pub gold: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// Soft labels, as `synth label` writes them; joined by id
+    #[arg(long, value_name = "FILE", required = true)]
+    pub soft: PathBuf,
+    /// The classes, in order, where the soft labels do not name them (.jsonl, .npy)
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// What stands before the names of the columns of soft labels
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub prefix: String,
+    /// Fields of text to learn from
+    #[arg(long, value_name = "FIELD", num_args = 1..)]
+    pub text: Vec<String>,
+    /// Learn from pieces of words too, of 3 to 5 characters: for misspellings, and languages that build long words
+    #[arg(long)]
+    pub characters: bool,
+    /// Fields of numbers, or of true and false
+    #[arg(long, value_name = "FIELD", num_args = 1..)]
+    pub number: Vec<String>,
+    /// Fields with few different values
+    #[arg(long, value_name = "FIELD", num_args = 1..)]
+    pub category: Vec<String>,
+    /// Fields of ready vectors: lists of numbers
+    #[arg(long, value_name = "FIELD", num_args = 1..)]
+    pub embedding: Vec<String>,
+    /// The folder for the model
+    #[arg(long, value_name = "DIR", required = true)]
+    pub model: PathBuf,
+    /// What becomes of records on which no function voted
+    #[arg(long, value_name = "POLICY", default_value = "drop")]
+    pub uncovered: TrainUncovered,
+    /// The strength of L2 [default: the best by cross-validation]
+    #[arg(long, value_name = "NUMBER")]
+    pub l2: Option<f64>,
+    /// Let all classes count alike, however rare
+    #[arg(long)]
+    pub balanced: bool,
+    /// Deals records into folds
+    #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
+    pub seed: u64,
+    /// For every record what a model says of it that did not see it: soft labels, in any format of `synth label`
+    #[arg(long, value_name = "FILE")]
+    pub probs_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrainUncovered {
+    /// They are not learned from
+    Drop,
+    /// They count like others, with the class balance as their label
+    Prior,
+}
+
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// The folder of the model
+    #[arg(long, value_name = "DIR", required = true)]
+    pub model: PathBuf,
+    /// Soft labels: .parquet, .arrow, .jsonl, .csv or .npy; `-` writes JSONL to stdout
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub out: PathBuf,
+    /// Put this before the names of the columns that are added
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub prefix: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// The folder of the model
+    #[arg(long, value_name = "DIR", required = true)]
+    pub model: PathBuf,
+    /// Draws the records of the bootstrap for intervals
+    #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
+    pub seed: u64,
 }
 
 #[derive(Debug, Args)]

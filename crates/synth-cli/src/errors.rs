@@ -6,6 +6,7 @@ use anyhow::Error;
 use synth::core::BoxError;
 use synth::io::IoError;
 use synth::label::LabelError;
+use synth::learn::LearnError;
 use synth::lf::LfError;
 
 use crate::render::Rendered;
@@ -34,6 +35,7 @@ pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Error {
 pub fn unboxed(error: BoxError) -> Error {
     let label = error.downcast::<LabelError>().map(|error| Error::from(*error));
     let known = label.or_else(|error| error.downcast::<IoError>().map(|error| Error::from(*error)));
+    let known = known.or_else(|error| error.downcast::<LearnError>().map(|error| Error::from(*error)));
     known.unwrap_or_else(Error::from_boxed)
 }
 
@@ -73,6 +75,7 @@ pub fn report(error: &Error) -> ExitCode {
         hints.extend(cause.downcast_ref::<Hinted>().map(|e| e.hint.clone()));
         hints.extend(cause.downcast_ref::<IoError>().map(IoError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<LfError>().map(LfError::hints).unwrap_or_default());
+        hints.extend(cause.downcast_ref::<LearnError>().map(LearnError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<LabelError>().map(LabelError::hints).unwrap_or_default());
     }
     for hint in hints {

@@ -13,7 +13,7 @@ use synth::lf::lang::{Diagnostic, Severity};
 use synth::lf::{Faults, LfSet};
 use synth::{LfFiles, batches};
 
-use crate::args::{Common, DataFormat, InputArgs, ModelArgs, ModelKind};
+use crate::args::{Common, DataFormat, InputArgs, ModelArgs, ModelKind, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::hinted;
 use crate::progress::Progress;
@@ -70,12 +70,24 @@ pub fn lf_set(files: &LfFiles) -> Result<LfSet> {
     Ok(set)
 }
 
-/// Opens the records. `output` tells where there is room to keep stdin.
-pub fn reader(args: &InputArgs, config: &Config, output: Option<&Path>, progress: &Progress) -> Result<Reader> {
-    let files = or_file(&args.data, &config.data.files);
+/// Opens the records of commands that use a classifier.
+pub fn records(args: &RecordArgs, config: &Config, progress: &Progress) -> Result<Reader> {
+    let files = data_files(&args.data, config)?;
+    let sources: Vec<Source> = files.iter().map(Source::new).collect();
+    Ok(Reader::open(&sources, ReadOptions::default(), progress)?)
+}
+
+fn data_files(flag: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>> {
+    let files = or_file(flag, &config.data.files);
     if files.is_empty() {
         return Err(hinted("no records are given", "name a file: --data records.jsonl; `-` is stdin"));
     }
+    Ok(files)
+}
+
+/// Opens the records. `output` tells where there is room to keep stdin.
+pub fn reader(args: &InputArgs, config: &Config, output: Option<&Path>, progress: &Progress) -> Result<Reader> {
+    let files = data_files(&args.data, config)?;
     let source = |path: &PathBuf| {
         let source = Source::new(path);
         match args.stdin_format.filter(|_| path == Path::new("-")) {

@@ -17,7 +17,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let stoppable = matches!(cli.command, Command::Lfs(_) | Command::Label(_));
+    let stoppable = matches!(
+        cli.command,
+        Command::Lfs(_) | Command::Label(_) | Command::Train(_) | Command::Predict(_) | Command::Evaluate(_)
+    );
     let progress = progress::Progress::install(cli.quiet, stoppable);
     let result = match cli.command {
         Command::Init(args) => commands::init::run(&args),
@@ -25,6 +28,9 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt::run(&args),
         Command::Lfs(args) => commands::lfs::run(&args, &cli.common, &progress),
         Command::Label(args) => commands::label::run(&args, &cli.common, &progress),
+        Command::Train(args) => commands::train::run(&args, &cli.common, &progress),
+        Command::Predict(args) => commands::predict::run(&args, &cli.common, &progress),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &cli.common, &progress),
         Command::Demo(args) => commands::demo::run(&args, &progress),
         Command::Help(args) => commands::help::run(&args),
     };

@@ -25,7 +25,7 @@ use crate::{AtomicFile, CountsProblem, IoError};
 
 const VERSION: u64 = 1;
 const VERSION_KEY: &str = "synth.counts";
-const CLASSES_KEY: &str = "synth.classes";
+pub(crate) const CLASSES_KEY: &str = "synth.classes";
 const LFS_KEY: &str = "synth.lfs";
 const ROWS_KEY: &str = "synth.rows";
 

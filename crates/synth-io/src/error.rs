@@ -200,6 +200,15 @@ pub enum IoError {
         #[source]
         problem: CountsProblem,
     },
+    /// A file cannot be used as soft labels.
+    #[error("cannot use `{}` as soft labels", path.display())]
+    Soft {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        problem: SoftProblem,
+    },
     /// A column that would be written has the name of a field that the records have.
     #[error("the records have a field `{field}`, which is also the name of a result column")]
     Clash {
@@ -406,6 +415,42 @@ pub enum NpyProblem {
     },
 }
 
+/// Why a file cannot be used as soft labels.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SoftProblem {
+    /// No column of probabilities.
+    #[error("it has neither a column `probs` of lists of numbers nor columns `p_CLASS`")]
+    NoProbs,
+    /// The classes are named nowhere.
+    #[error("it does not name its classes")]
+    NoClasses,
+    /// It is over other classes than expected.
+    #[error("its classes are {got}, expected {expected}")]
+    OtherClasses {
+        /// The classes expected, joined by commas.
+        expected: String,
+        /// Its classes.
+        got: String,
+    },
+    /// More or fewer probabilities than classes.
+    #[error("row {row} has {got} probabilities for {expected} classes")]
+    Length {
+        /// The row, from 0.
+        row: u64,
+        /// The number of classes.
+        expected: usize,
+        /// The number of probabilities.
+        got: usize,
+    },
+    /// An array that is not of float64, n x k, in C order.
+    #[error("its values are {descr}; soft labels are float64 (<f8), n x k, in C order")]
+    NotFloats {
+        /// The type as NumPy writes it.
+        descr: String,
+    },
+}
+
 /// Why a file of vote counts, or a saved label matrix, cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -483,6 +528,10 @@ impl IoError {
             Self::VoteOutOfRange { value, .. } if *value < 0 => hint("only -1 abstains"),
             Self::VoteOutOfRange { .. } => hint("classes count from 0; are all of them given?"),
             Self::Counts { problem: CountsProblem::Newer { .. }, .. } => hint("update this program"),
+            Self::Soft { problem: SoftProblem::NoClasses, .. } => hint("name them in order: --classes a,b,c"),
+            Self::Soft { problem: SoftProblem::NoProbs, .. } => {
+                hint("`synth label --out soft.parquet` writes such a file; with `--prefix` say so here too")
+            }
             Self::Clash { .. } => hint("choose another name for the result columns with `--prefix`"),
             Self::DropInNpy { .. } => hint("keep them as NaN with `--uncovered null`, or write another format"),
             _ => Vec::new(),

@@ -37,7 +37,7 @@
 //! Out:
 //!
 //! - [`AtomicFile`]: a file that appears whole or not at all. Everything here that writes goes through it.
-//! - [`soft`]: soft labels beside their records.
+//! - [`soft`]: soft labels beside their records; read back too.
 //! - [`counts`], [`matrix`]: vote patterns and label matrices, saved and loaded.
 //!
 //! # What is read how
@@ -81,6 +81,6 @@ mod source;
 pub mod votes;
 
 pub use atomic::AtomicFile;
-pub use error::{BadRecord, CountsProblem, IoError, NpyProblem, Place, RecordProblem};
+pub use error::{BadRecord, CountsProblem, IoError, NpyProblem, Place, RecordProblem, SoftProblem};
 pub use reader::{BadRecords, Batches, ReadOptions, Reader};
 pub use source::{Compression, Format, Source};

@@ -53,6 +53,7 @@ pub struct Reader {
     parts: Arc<[Part]>,
     schema: SchemaRef,
     n_rows: Option<u64>,
+    classes: Option<String>,
     bad: Arc<BadRecords>,
     size: BatchSize,
 }
@@ -142,6 +143,7 @@ impl Reader {
             parts: found.parts.into(),
             schema: found.schema,
             n_rows: found.n_rows,
+            classes: found.classes,
             bad: Arc::new(scan.found),
             size,
         })
@@ -155,6 +157,11 @@ impl Reader {
     /// The number of records, where it is known without reading them: not for Arrow files.
     pub fn n_rows(&self) -> Option<u64> {
         self.n_rows
+    }
+
+    /// The classes that the metadata of soft labels names, as JSON.
+    pub(crate) fn classes_json(&self) -> Option<&str> {
+        self.classes.as_deref()
     }
 
     /// The malformed records that were set aside.
@@ -179,6 +186,7 @@ struct Found {
     parts: Vec<Part>,
     schema: SchemaRef,
     n_rows: Option<u64>,
+    classes: Option<String>,
 }
 
 fn find(stored: &[Stored], scan: &mut Scan<'_>) -> Result<Found, IoError> {
@@ -220,7 +228,8 @@ fn find(stored: &[Stored], scan: &mut Scan<'_>) -> Result<Found, IoError> {
         n_rows = n_rows.zip(rows).map(|(a, b)| a + b);
         parts.push(part);
     }
-    Ok(Found { parts, schema: union.finish(), n_rows })
+    let classes = union.classes.take();
+    Ok(Found { parts, schema: union.finish(), n_rows, classes })
 }
 
 type PartBatches = Box<dyn Iterator<Item = Result<RecordBatch, IoError>> + Send>;

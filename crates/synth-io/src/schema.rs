@@ -17,11 +17,16 @@ pub(crate) struct Union {
     fields: Vec<Field>,
     /// For each field the file that had it first.
     origins: Vec<PathBuf>,
+    /// The classes of soft labels, as the first file that names any has them in its metadata.
+    pub(crate) classes: Option<String>,
 }
 
 impl Union {
     /// Adds the fields of a file. Dictionaries count as their values; every field may be null.
     pub(crate) fn add(&mut self, path: &Path, schema: &Schema) -> Result<(), IoError> {
+        if self.classes.is_none() {
+            self.classes = schema.metadata().get(crate::counts::CLASSES_KEY).cloned();
+        }
         for field in schema.fields() {
             let data_type = plain(field.data_type());
             let Some(at) = self.fields.iter().position(|known| known.name() == field.name()) else {

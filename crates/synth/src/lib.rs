@@ -36,6 +36,7 @@
 //! - [`io`]: records, votes and soft labels, in and out of files.
 //! - [`lf`]: labeling functions, the .lf language, and how they are applied.
 //! - [`label`]: label models, and the analysis of labeling functions.
+//! - [`learn`]: end models, trained on soft labels.
 //! - [`core`]: the types they share.
 //!
 //! And here: [`LfFiles`], .lf files from disk; [`WeakLabeler`], labeling functions with their label model as one
@@ -50,6 +51,7 @@ pub use weak_labeler::{WeakLabeler, batches};
 pub use synth_core as core;
 pub use synth_io as io;
 pub use synth_label as label;
+pub use synth_learn as learn;
 pub use synth_lf as lf;
 
 /// What most programs need.
@@ -61,6 +63,7 @@ pub mod prelude {
     };
     pub use synth_io::{ReadOptions, Reader, Source};
     pub use synth_label::{Auto, Gold};
+    pub use synth_learn::{Classifier, FeatureSpec, Features, TextSpec, Trainer};
     pub use synth_lf::{Applied, Faults, LfSet, RecordLfs};
 
     pub use crate::{LfFiles, WeakLabeler, batches};

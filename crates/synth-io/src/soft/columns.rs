@@ -69,7 +69,7 @@ impl Layout {
             }
         }
         let mut metadata = records.metadata().clone();
-        metadata.insert("synth.classes".to_owned(), crate::counts::json(classes.names()));
+        metadata.insert(crate::counts::CLASSES_KEY.to_owned(), crate::counts::json(classes.names()));
         metadata.extend(options.metadata.iter().cloned());
         let schema = Arc::new(Schema::new_with_metadata(all, metadata));
         Ok(Self { schema, id, fields, probs, uncovered: options.uncovered })

@@ -19,7 +19,9 @@ mod columns;
 mod csv;
 mod empty;
 mod npy;
+mod read;
 mod write;
 
+pub use read::{Loaded, load};
 pub(crate) use write::parquet_properties;
 pub use write::{Options, Uncovered, Writer};

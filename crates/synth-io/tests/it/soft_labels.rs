@@ -1,12 +1,14 @@
 //! Soft labels, in every format.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use proptest::prelude::*;
-use synth_core::{ClassSet, SoftLabels};
-use synth_io::soft::{Options, Uncovered, Writer};
+use synth_core::{ClassSet, Dataset, SoftLabels};
+use synth_io::soft::{Options, Uncovered, Writer, load};
 use synth_io::{Format, IoError, ReadOptions, Reader};
 
 use crate::{Folder, batches, json, open, open_with};
@@ -240,5 +242,56 @@ proptest! {
             };
             prop_assert_eq!(&values, &probs, "{}", name);
         }
+    }
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let classes = ClassSet::new(["ham", "spam"]).unwrap();
+    let labels = SoftLabels::from_rows(classes.clone(), vec![0.25, 0.75, 1.0, 0.0, 0.5, 0.5], vec![2, 1, 0]).unwrap();
+    let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let records = Dataset::new(RecordBatch::try_from_iter([("id", ids)]).unwrap());
+    for name in ["soft.parquet", "soft.arrow", "soft.jsonl", "soft.csv", "soft.csv.gz", "soft.npy"] {
+        let path = dir.path().join(name);
+        let options = Options { uncovered: Uncovered::Null, n_rows: Some(3), ..Options::default() };
+        let mut writer = Writer::create(&path, &records.schema(), &classes, &options).unwrap();
+        writer.write(&records, &labels, 0..3).unwrap();
+        writer.finish().unwrap();
+        let loaded = load(&path, Some(&classes), None, "").unwrap();
+        for row in 0..3 {
+            assert_eq!(loaded.labels.probs(row), labels.probs(row), "{name}");
+            assert_eq!(loaded.labels.covered(row), labels.covered(row), "{name}");
+        }
+        let ids = loaded.ids.map(|ids| ids.join(" "));
+        assert_eq!(ids.as_deref(), (name != "soft.npy").then_some("a b c"), "{name}");
+        // Only what names its classes can do without being told.
+        let named = load(&path, None, None, "").map(|loaded| loaded.labels.classes().clone());
+        match name {
+            "soft.jsonl" | "soft.npy" => {
+                assert_eq!(named.unwrap_err().hints(), ["name them in order: --classes a,b,c"], "{name}");
+            }
+            _ => assert_eq!(named.unwrap(), classes, "{name}"),
+        }
+        let other = ClassSet::new(["x", "y", "z"]).unwrap();
+        assert!(load(&path, Some(&other), None, "").is_err(), "{name}");
+    }
+}
+
+#[test]
+fn what_are_no_soft_labels_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let classes = ClassSet::new(["a", "b"]).unwrap();
+    for (text, expected) in [
+        ("{\"id\": 1, \"label\": \"a\"}\n", "neither a column `probs`"),
+        ("{\"id\": 1, \"probs\": [0.5, 0.25, 0.25]}\n", "row 0 has 3 probabilities for 2 classes"),
+        ("{\"id\": 1, \"probs\": [0.5, 0.6]}\n", "it sums to 1.1"),
+        ("{\"id\": 1, \"probs\": [1, 0]}\n{\"id\": 1, \"probs\": [0, 1]}\n", "id `1` stands twice"),
+    ] {
+        let path = dir.path().join("soft.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let error = load(&path, Some(&classes), None, "").unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(format!("{error}: {source}").contains(expected), "{error}: {source}");
     }
 }

@@ -2,7 +2,10 @@
 
 use aho_corasick::packed::{MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
 
+/// Up to so many strings are found one after the other: a search for one string skips ahead by the rarest of its bytes.
+const MAX_SINGLY: usize = 2;
 /// Up to so many strings are found by vector instructions, which skip ahead; an automaton looks at every byte.
 const MAX_PACKED: usize = 48;
 /// Shorter strings than this make vector search stop at every other byte.
@@ -22,10 +25,15 @@ pub(super) struct Finder {
 
 #[derive(Debug)]
 enum Way {
-    /// Single bytes by `memchr`, the rest packed; and for each first byte the strings that begin with it.
+    /// Each string by itself, single bytes together.
+    Singly {
+        bytes: Bytes,
+        finders: Vec<(memmem::Finder<'static>, usize)>,
+    },
+    /// Single bytes together, the rest packed; and for each first byte the strings that begin with it.
     Packed {
-        bytes: Vec<(u8, usize)>,
-        searcher: Option<Searcher>,
+        bytes: Bytes,
+        searcher: Searcher,
         by_first: Vec<Vec<usize>>,
     },
     Automaton(Box<AhoCorasick>),
@@ -37,7 +45,7 @@ impl Finder {
         if strings.is_empty() {
             return None;
         }
-        let way = packed(&strings).unwrap_or_else(|| automaton(&strings));
+        let way = singly(&strings).or_else(|| packed(&strings)).unwrap_or_else(|| automaton(&strings));
         Some(Self { strings, way })
     }
 
@@ -49,10 +57,21 @@ impl Finder {
                     found(hit.pattern().as_usize(), hit.start(), hit.end());
                 }
             }
+            Way::Singly { bytes, finders } => {
+                let text = text.as_bytes();
+                for_each_byte(bytes, text, &mut found);
+                for (finder, string) in finders {
+                    let mut from = 0;
+                    while let Some(at) = finder.find(&text[from..]) {
+                        let start = from + at;
+                        found(*string, start, start + finder.needle().len());
+                        from = start + 1;
+                    }
+                }
+            }
             Way::Packed { bytes, searcher, by_first } => {
                 let text = text.as_bytes();
                 for_each_byte(bytes, text, &mut found);
-                let Some(searcher) = searcher else { return };
                 let mut from = 0;
                 // One hit tells where something begins; everything that begins there is looked at.
                 while let Some(hit) = searcher.find_in(text, aho_corasick::Span { start: from, end: text.len() }) {
@@ -85,27 +104,34 @@ fn for_each_byte(bytes: &[(u8, usize)], text: &[u8], found: &mut impl FnMut(usiz
     }
 }
 
+/// Single bytes, and the numbers of the strings they are.
+type Bytes = Vec<(u8, usize)>;
+
+/// Strings of one byte, with their numbers, if they are few; and the numbers of all others.
+fn split(strings: &[Box<str>]) -> Option<(Bytes, Vec<usize>)> {
+    let (short, longer): (Vec<usize>, Vec<usize>) = (0..strings.len()).partition(|&i| strings[i].len() == 1);
+    let bytes = short.into_iter().map(|i| (strings[i].as_bytes()[0], i)).collect::<Vec<_>>();
+    (bytes.len() <= MAX_BYTES).then_some((bytes, longer))
+}
+
+fn singly(strings: &[Box<str>]) -> Option<Way> {
+    let (bytes, longer) = split(strings).filter(|(_, longer)| longer.len() <= MAX_SINGLY)?;
+    let finder = |i: usize| (memmem::Finder::new(strings[i].as_bytes()).into_owned(), i);
+    Some(Way::Singly { bytes, finders: longer.into_iter().map(finder).collect() })
+}
+
 fn packed(strings: &[Box<str>]) -> Option<Way> {
-    let numbered = || strings.iter().enumerate();
-    let bytes: Vec<(u8, usize)> = numbered().filter(|(_, s)| s.len() == 1).map(|(i, s)| (s.as_bytes()[0], i)).collect();
-    let longer: Vec<usize> = numbered().filter(|(_, s)| s.len() > 1).map(|(i, _)| i).collect();
-    if bytes.len() > MAX_BYTES
-        || longer.len() > MAX_PACKED
-        || longer.iter().any(|&i| strings[i].len() < MIN_PACKED_BYTES)
-    {
+    let (bytes, longer) = split(strings)?;
+    if longer.is_empty() || longer.len() > MAX_PACKED || longer.iter().any(|&i| strings[i].len() < MIN_PACKED_BYTES) {
         return None;
     }
     let mut by_first = vec![Vec::new(); 256];
     for &i in &longer {
         by_first[strings[i].as_bytes()[0] as usize].push(i);
     }
-    let searcher = if longer.is_empty() {
-        None
-    } else {
-        let mut builder = aho_corasick::packed::Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        // Without vector instructions there is no searcher, and the automaton serves.
-        Some(builder.extend(longer.iter().map(|&i| strings[i].as_bytes())).build()?)
-    };
+    let mut builder = aho_corasick::packed::Config::new().match_kind(MatchKind::LeftmostFirst).builder();
+    // Without vector instructions there is no searcher, and the automaton serves.
+    let searcher = builder.extend(longer.iter().map(|&i| strings[i].as_bytes())).build()?;
     Some(Way::Packed { bytes, searcher, by_first })
 }
 
@@ -125,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_find_what_a_plain_search_finds(
+        fn all_ways_find_what_a_plain_search_finds(
             strings in prop::collection::hash_set("[abc]{1}|[abé]{3,4}", 1..8),
             text in "[abcé ]{0,80}",
         ) {
@@ -135,7 +161,8 @@ mod tests {
             for (i, string) in strings.iter().enumerate() {
                 expected.extend((0..text.len()).filter(|&at| text.as_bytes()[at..].starts_with(string.as_bytes())).map(|at| (i, at)));
             }
-            for way in packed(&strings).into_iter().chain([automaton(&strings)]) {
+            let ways = singly(&strings).into_iter().chain(packed(&strings)).chain([automaton(&strings)]);
+            for way in ways {
                 let mut found = Vec::new();
                 let finder = Finder { strings: strings.clone(), way };
                 finder.for_each(&text, |string, start, end| {

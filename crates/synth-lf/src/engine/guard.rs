@@ -32,17 +32,27 @@ pub(crate) struct Guard {
     pub(crate) are_words: bool,
 }
 
-/// The guard of an expression; `None` when there is none good enough.
-pub(crate) fn guard(regex: &Regex) -> Option<Guard> {
-    let hir = regex_syntax::Parser::new().parse(&regex.0).ok()?;
-    required(&hir)
+/// The guards of an expression, of each of which every match contains a string; the best first. None when there are
+/// none good enough.
+pub(crate) fn guards(regex: &Regex) -> Vec<Guard> {
+    let Ok(hir) = regex_syntax::Parser::new().parse(&regex.0) else { return Vec::new() };
+    let mut all: Vec<Guard> = required(&hir).into_iter().collect();
+    // Words cost next to nothing to look up, so all that are required are asked for.
+    if let HirKind::Concat(parts) = hir.kind() {
+        for more in runs(parts).into_iter().filter(|guard| guard.are_words) {
+            if !all.contains(&more) {
+                all.push(more);
+            }
+        }
+    }
+    all
 }
 
 /// The best guard of an expression, wherever it stands.
 fn required(hir: &Hir) -> Option<Guard> {
     let mut candidates = Vec::new();
     if let Some(all) = language(hir) {
-        candidates.extend(guards(&all));
+        candidates.extend(guards_of(&all));
     }
     match hir.kind() {
         HirKind::Capture(capture) => candidates.extend(required(&capture.sub)),
@@ -50,7 +60,7 @@ fn required(hir: &Hir) -> Option<Guard> {
             candidates.extend(required(&repetition.sub));
             let times = repetition.min.min(MAX_REPEAT) as usize;
             let written_out = language(&repetition.sub).and_then(|once| power(&once, times));
-            candidates.extend(written_out.iter().flat_map(|strings| guards(strings)));
+            candidates.extend(written_out.iter().flat_map(|strings| guards_of(strings)));
         }
         HirKind::Concat(parts) => candidates.extend(runs(parts)),
         HirKind::Alternation(branches) => {
@@ -75,7 +85,7 @@ fn runs(parts: &[Hir]) -> Vec<Guard> {
                 if separates(&parts[p..], Side::Left) {
                     run.iter_mut().for_each(|string| string.push(EDGE));
                 }
-                found.extend(guards(&run));
+                found.extend(guards_of(&run));
                 found.extend(required(part));
                 let (strings, before) = match strings {
                     Some(strings) => (strings, &parts[..p]),
@@ -88,7 +98,7 @@ fn runs(parts: &[Hir]) -> Vec<Guard> {
             }
         }
     }
-    found.extend(guards(&run));
+    found.extend(guards_of(&run));
     found
 }
 
@@ -101,7 +111,7 @@ fn either(guards: Vec<Guard>) -> Option<Guard> {
 }
 
 /// The guards that strings make of which every match contains one, with [`EDGE`]s.
-fn guards(strings: &[String]) -> impl Iterator<Item = Guard> {
+fn guards_of(strings: &[String]) -> impl Iterator<Item = Guard> {
     let longest_word = |string: &str| {
         let mut longest = "";
         let mut rest = string;
@@ -314,7 +324,7 @@ mod tests {
     fn check_kind(pattern: &str, are_words: bool, expected: Option<&[&str]>) {
         let expected =
             expected.map(|strings| Guard { strings: strings.iter().map(|&s| s.into()).collect(), are_words });
-        assert_eq!(guard(&Regex(pattern.into())), expected, "{pattern}");
+        assert_eq!(guards(&Regex(pattern.into())).into_iter().next(), expected, "{pattern}");
     }
 
     fn check(pattern: &str, expected: Option<&[&str]>) {
@@ -369,6 +379,13 @@ mod tests {
         check(r"\Bcheck\b", Some(&["check"]));
         check(r"\bnice\b|good", Some(&["good", "nice"]));
         check(r"\b__\b", Some(&["__"]));
+    }
+
+    #[test]
+    fn all_words_that_are_required() {
+        let found = guards(&Regex(r"(?i)\b(?:very|so)\s+(?:good|great)\b".into()));
+        let strings: Vec<Vec<String>> = found.into_iter().map(|guard| guard.strings).collect();
+        assert_eq!(strings, [["good", "great"], ["so", "very"]]);
     }
 
     #[test]

@@ -16,6 +16,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use guard::guard;
+pub(crate) use guard::guards;
 pub(crate) use plan::Engine;
 pub(crate) use scan::{BoundEngine, Scratch};

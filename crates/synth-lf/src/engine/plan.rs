@@ -5,7 +5,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::finder::Finder;
-use super::guard::{Guard, guard};
+use super::guard::{Guard, guards};
 use super::table::Table;
 use crate::lang::ast::{Change, Measure, Mode, Op, Order, TextEnd};
 use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text};
@@ -60,8 +60,17 @@ pub(super) enum Expr {
     Flag(FieldId),
     Present(FieldId),
     Seen(SignalId),
-    Near { left: SignalId, right: SignalId, distance: u32, order: Order },
-    Matches { regex: RegexId, guard: Option<SignalId> },
+    Near {
+        left: SignalId,
+        right: SignalId,
+        distance: u32,
+        order: Order,
+    },
+    /// A regex, and signals without all of which it cannot match.
+    Matches {
+        regex: RegexId,
+        guards: Vec<SignalId>,
+    },
     Compare(Num, Op, Num),
     CompareTime(FieldId, Op, i64),
 }
@@ -189,7 +198,7 @@ struct Planner {
     texts: FxHashMap<Text, TextId>,
     strings: Vec<TextStrings>,
     signals: FxHashMap<(TextId, Kind, Terms), SignalId>,
-    regexes: FxHashMap<(TextId, Regex), (RegexId, Option<SignalId>)>,
+    regexes: FxHashMap<(TextId, Regex), (RegexId, Vec<SignalId>)>,
 }
 
 /// What is looked for in one text, while it is collected.
@@ -243,8 +252,9 @@ impl Planner {
                 (Expr::Near { left, right, distance: *distance, order: *order }, Some(vec![left]))
             }
             Condition::Matches(text, regex) => {
-                let (regex, guard) = self.regex(text, regex);
-                (Expr::Matches { regex, guard }, guard.map(|signal| vec![signal]))
+                let (regex, guards) = self.regex(text, regex);
+                let best = guards.first().map(|&signal| vec![signal]);
+                (Expr::Matches { regex, guards }, best)
             }
             Condition::Compare(left, op, right) => {
                 let needs = self.counted(left, *op, right).or_else(|| self.counted(right, op.flipped(), left));
@@ -273,7 +283,7 @@ impl Planner {
                 let text = self.text(text);
                 Some(vec![self.signal(text, Kind::Find, terms)])
             }
-            Number::CountRegex(text, regex) => self.regex(text, regex).1.map(|signal| vec![signal]),
+            Number::CountRegex(text, regex) => self.regex(text, regex).1.first().map(|&signal| vec![signal]),
             _ => None,
         }
     }
@@ -324,19 +334,20 @@ impl Planner {
         id
     }
 
-    fn regex(&mut self, text: &Text, regex: &Regex) -> (RegexId, Option<SignalId>) {
+    fn regex(&mut self, text: &Text, regex: &Regex) -> (RegexId, Vec<SignalId>) {
         let text = self.text(text);
-        if let Some(&known) = self.regexes.get(&(text, regex.clone())) {
-            return known;
+        if let Some(known) = self.regexes.get(&(text, regex.clone())) {
+            return known.clone();
         }
-        let signal = guard(regex).map(|Guard { strings, are_words }| {
+        let signals = guards(regex).into_iter().map(|Guard { strings, are_words }| {
             let (kind, mode) = if are_words { (Kind::Run, Mode::Word) } else { (Kind::Find, Mode::Substring) };
             self.signal(text, kind, &Terms { exact: false, mode, strings: strings.into() })
         });
+        let signals = signals.collect();
         let compiled = regex::Regex::new(&regex.0).expect("checked when the program was resolved");
         self.engine.regexes.push((text, compiled));
-        let known = (self.engine.regexes.len() - 1, signal);
-        self.regexes.insert((text, regex.clone()), known);
+        let known = (self.engine.regexes.len() - 1, signals);
+        self.regexes.insert((text, regex.clone()), known.clone());
         known
     }
 

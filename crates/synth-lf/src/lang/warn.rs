@@ -6,7 +6,7 @@ use super::ast::{Measure, Mode, Op};
 use super::diagnostics::Diagnostic;
 use super::program::{Condition, Number, Program};
 use super::resolve::Places;
-use crate::engine::guard;
+use crate::engine::guards;
 
 /// The warnings about a program whose parts stand in `places`.
 pub(super) fn warnings(program: &Program, places: &Places) -> Vec<Diagnostic> {
@@ -20,7 +20,7 @@ pub(super) fn warnings(program: &Program, places: &Places) -> Vec<Diagnostic> {
     unused_classes(program, places, &mut out);
     repeated_terms(places, &mut out);
     for (source, span, regex) in &places.regexes {
-        if guard(regex).is_none() {
+        if guards(regex).is_empty() {
             let message = "no piece of text stands in every match, so this is run over every text";
             out.push(
                 Diagnostic::warning("unguarded-regex", source, span.clone(), message)

@@ -1,0 +1,109 @@
+//! `synth evaluate`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use ndarray::Array2;
+use serde::Serialize;
+use synth::core::{ClassSet, Predict};
+use synth::io::gold::GoldColumn;
+use synth::learn::{Classifier, Evaluation, Interval};
+
+use crate::args::{Common, EvaluateArgs};
+use crate::config::Config;
+use crate::errors::{hinted, unboxed};
+use crate::progress::Progress;
+use crate::table::counted;
+use crate::{inputs, output};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary<'a> {
+    version: u32,
+    classes: &'a [String],
+    evaluation: &'a Evaluation,
+}
+
+pub fn run(args: &EvaluateArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
+    let config = Config::load(common)?;
+    let (classes, evaluation) = inputs::on_threads(common, || evaluate(args, &config, progress))?;
+    if common.json {
+        output::json(&Summary { version: 1, classes: classes.names(), evaluation: &evaluation })?;
+    } else {
+        output::print(&render(&classes, &evaluation))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result<(ClassSet, Evaluation)> {
+    let classifier = Classifier::load(&args.model)?;
+    let classes = classifier.classes().clone();
+    let Some(field) = args.records.gold.as_deref().or(config.data.gold.as_deref()) else {
+        return Err(hinted(
+            "there is nothing to score against",
+            "name the field that holds known labels: --gold label",
+        ));
+    };
+    let reader = inputs::records(&args.records, config, progress)?;
+    let column = GoldColumn::find(&reader.schema(), field, &classes)?;
+    let (mut probs, mut gold) = (Vec::new(), Vec::new());
+    for batch in reader.batches()? {
+        let batch = batch?;
+        let labels = column.labels(&batch)?;
+        let soft = classifier.predict(&batch).map_err(unboxed)?;
+        for (row, class) in labels.into_iter().enumerate().filter_map(|(row, class)| Some((row, class?))) {
+            probs.extend_from_slice(soft.probs(row));
+            gold.push(class);
+        }
+    }
+    let probs = Array2::from_shape_vec((gold.len(), classes.len()), probs)?;
+    Ok((classes, Evaluation::of(probs.view(), &gold, args.seed)?))
+}
+
+fn render(classes: &ClassSet, evaluation: &Evaluation) -> String {
+    let interval = |Interval { value, low, high }: Interval| format!("{value:.3} ({low:.3} to {high:.3})");
+    let optional = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let mut text = format!(
+        "{} with gold; figures with their 95 % intervals\n\n  accuracy  {}\n  macro F1  {}\n  log-loss  {:.4}\n  Brier     {:.4}\n  ECE       {:.4}\n\n",
+        counted(evaluation.n as u64, "record", "records"),
+        interval(evaluation.accuracy),
+        interval(evaluation.macro_f1),
+        evaluation.log_loss,
+        evaluation.brier,
+        evaluation.ece
+    );
+    let mut table = plain(&["class", "records", "precision", "recall", "F1", "ROC AUC", "PR AUC"]);
+    for (name, scores) in classes.names().iter().zip(&evaluation.classes) {
+        let figures = [scores.precision, scores.recall, scores.f1, scores.roc_auc, scores.pr_auc].map(optional);
+        table.add_row([name.clone(), scores.n.to_string()].into_iter().chain(figures));
+    }
+    text.push_str(&format!("{}\n\nrows: the gold class; columns: the class it was given\n\n", trimmed(&table)));
+    let mut header = vec![""];
+    header.extend(classes.names().iter().map(String::as_str));
+    let mut table = plain(&header);
+    for (name, row) in classes.names().iter().zip(&evaluation.confusion) {
+        table.add_row(std::iter::once(name.clone()).chain(row.iter().map(u64::to_string)));
+    }
+    text.push_str(&format!("{}\n\nhow sure it was, and how often it was right\n\n", trimmed(&table)));
+    let mut table = plain(&["confidence", "records", "right"]);
+    for bin in evaluation.reliability.iter().filter(|bin| bin.n > 0) {
+        table.add_row([optional(bin.confidence), bin.n.to_string(), optional(bin.accuracy)]);
+    }
+    text.push_str(&trimmed(&table));
+    text.push('\n');
+    text
+}
+
+/// A table without lines: the first column to the left, numbers to the right.
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header);
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+fn trimmed(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,75 @@
+//! `synth predict`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+use synth::core::{Event, Observer, Predict, Stage};
+use synth::io::soft;
+use synth::learn::Classifier;
+use synth::lf::LfError;
+
+use crate::args::{Common, PredictArgs};
+use crate::config::Config;
+use crate::errors::{hinted, unboxed};
+use crate::progress::Progress;
+use crate::table::counted;
+use crate::{inputs, output};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    version: u32,
+    n: u64,
+    classes: Vec<String>,
+    /// How many records have each class as their label.
+    labels: Vec<u64>,
+    written: PathBuf,
+}
+
+pub fn run(args: &PredictArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
+    let config = Config::load(common)?;
+    if args.out == Path::new("-") && common.json {
+        return Err(hinted("`--out -` and `--json` both go to stdout", "write the soft labels to a file"));
+    }
+    let summary = inputs::on_threads(common, || predict(args, &config, progress))?;
+    if common.json {
+        output::json(&summary)?;
+    } else {
+        let labels = summary.classes.iter().zip(&summary.labels).map(|(class, n)| format!("{class} {n}"));
+        let labels: Vec<String> = labels.collect();
+        progress.note(&format!("{}; labels: {}", counted(summary.n, "record", "records"), labels.join(", ")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn predict(args: &PredictArgs, config: &Config, progress: &Progress) -> Result<Summary> {
+    let classifier = Classifier::load(&args.model)?;
+    let reader = inputs::records(&args.records, config, progress)?;
+    let options = soft::Options {
+        id: args.records.id.clone().or_else(|| config.data.id.clone()),
+        prefix: args.prefix.clone(),
+        n_rows: reader.n_rows(),
+        ..soft::Options::default()
+    };
+    let classes = classifier.classes();
+    let mut writer = soft::Writer::create(&args.out, &reader.schema(), classes, &options)?;
+    let mut labels = vec![0; classes.len()];
+    progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });
+    let mut n = 0;
+    for batch in reader.batches()? {
+        let batch = batch?;
+        let soft = classifier.predict(&batch).map_err(unboxed)?;
+        (0..soft.n_rows()).for_each(|row| labels[soft.label(row).index()] += 1);
+        writer.write(&batch, &soft, 0..soft.n_rows())?;
+        n += soft.n_rows() as u64;
+        progress.event(Event::Advanced { stage: Stage::Write, done: n });
+        if progress.cancelled() {
+            return Err(LfError::Cancelled.into());
+        }
+    }
+    progress.event(Event::Finished { stage: Stage::Write });
+    writer.finish()?;
+    Ok(Summary { version: 1, n, classes: classes.names().to_vec(), labels, written: args.out.clone() })
+}

@@ -1,0 +1,174 @@
+//! Soft labels from files.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, Schema};
+use synth_core::{ClassSet, Dataset, Silent, SoftLabels, Value};
+
+use crate::ids::{IdColumn, Unique, type_of};
+use crate::npy::{Header, HeaderError};
+use crate::{Format, IoError, ReadOptions, Reader, SoftProblem, Source};
+
+/// Soft labels as a file has them.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// One row for each row of the file. Rows without probabilities are uniform, with no votes.
+    pub labels: SoftLabels,
+    /// The id of each row; `None` for `.npy`, which has none.
+    pub ids: Option<Vec<String>>,
+}
+
+/// Loads soft labels that [`Writer`](super::Writer) wrote, or that look like it: a column `probs` with lists of numbers,
+/// or a column `p_CLASS` for each class; `.npy` is an array of float64, n x k.
+///
+/// `classes` are needed where the file does not name them (JSONL, `.npy`), and checked where it does. `id` is the field
+/// of ids (by default `id`), `prefix` stands before the names of the result columns. Without a column `n_votes` every
+/// row counts as having one.
+///
+/// # Errors
+/// The file cannot be read; there are no probabilities in it, or they are no distributions over the classes; the classes
+/// are not known, or other ones; an id is missing or stands twice.
+pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &str) -> Result<Loaded, IoError> {
+    if Format::of(path).0 == Some(Format::Npy) {
+        return load_npy(path, classes);
+    }
+    let problem = |problem| IoError::Soft { path: path.to_owned(), problem };
+    let reader = Reader::open(&[Source::new(path)], ReadOptions::default(), &Silent)?;
+    let schema = reader.schema();
+    let columns = ProbColumns::find(&schema, prefix).ok_or_else(|| problem(SoftProblem::NoProbs))?;
+    let named: Option<Vec<String>> = match (&columns, reader.classes_json()) {
+        (ProbColumns::Each(names), _) => Some(names.iter().map(|name| name[prefix.len() + 2..].to_owned()).collect()),
+        (_, Some(json)) => serde_json::from_str(json).ok(),
+        _ => None,
+    };
+    let classes = match (named, classes) {
+        (Some(named), Some(given)) if named != given.names() => {
+            let (expected, got) = (given.names().join(", "), named.join(", "));
+            return Err(problem(SoftProblem::OtherClasses { expected, got }));
+        }
+        (Some(named), _) => ClassSet::new(named).map_err(|source| IoError::Core { path: path.to_owned(), source })?,
+        (None, Some(given)) => given.clone(),
+        (None, None) => return Err(problem(SoftProblem::NoClasses)),
+    };
+    let id = IdColumn::find(&schema, id)?;
+    let mut unique = Unique::new(id.clone());
+    let votes = format!("{prefix}n_votes");
+    let (mut probs, mut n_votes, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for batch in reader.batches()? {
+        let batch = batch?;
+        unique.check(&batch)?;
+        ids.extend(id.ids(&batch)?.iter().flatten().map(str::to_owned));
+        let votes = batch.column(&votes);
+        for row in 0..batch.n_rows() {
+            let at = batch.first_row() + row as u64;
+            let found = columns.probs(&batch, row).filter(|found| !found.iter().all(|p| p.is_nan()));
+            n_votes.push(match votes.as_ref().map(|votes| votes.value(row)) {
+                _ if found.is_none() => 0,
+                None => 1,
+                Some(Some(Value::Number(votes))) => votes as u32,
+                Some(_) => 0,
+            });
+            match found {
+                Some(found) if found.len() == classes.len() => probs.extend(found),
+                Some(found) => {
+                    let (expected, got) = (classes.len(), found.len());
+                    return Err(problem(SoftProblem::Length { row: at, expected, got }));
+                }
+                None => probs.extend(vec![1.0 / classes.len() as f64; classes.len()]),
+            }
+        }
+    }
+    let labels = SoftLabels::from_rows(classes, probs, n_votes);
+    Ok(Loaded { labels: labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?, ids: Some(ids) })
+}
+
+/// Where the probabilities stand.
+enum ProbColumns {
+    List(String),
+    Each(Vec<String>),
+}
+
+impl ProbColumns {
+    fn find(schema: &Schema, prefix: &str) -> Option<Self> {
+        let list = format!("{prefix}probs");
+        if matches!(
+            type_of(schema, &list),
+            Some(DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
+        ) {
+            return Some(Self::List(list));
+        }
+        let start = format!("{prefix}p_");
+        let each = schema.fields().iter().map(|field| field.name()).filter(|name| name.starts_with(&start));
+        let each: Vec<String> = each.cloned().collect();
+        (!each.is_empty()).then_some(Self::Each(each))
+    }
+
+    /// The probabilities of a row; `None` where it has none.
+    fn probs(&self, records: &Dataset, row: usize) -> Option<Vec<f64>> {
+        match self {
+            Self::List(name) => list(records.column(name)?.array(), row),
+            Self::Each(names) => names
+                .iter()
+                .map(|name| match records.column(name)?.value(row)? {
+                    Value::Number(p) => Some(p),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn list(array: &ArrayRef, row: usize) -> Option<Vec<f64>> {
+    if array.is_null(row) {
+        return None;
+    }
+    let items = match array.data_type() {
+        DataType::List(_) => array.as_list::<i32>().value(row),
+        DataType::LargeList(_) => array.as_list::<i64>().value(row),
+        DataType::FixedSizeList(..) => array.as_fixed_size_list().value(row),
+        _ => return None,
+    };
+    // JSONL has integers where all probabilities are 0 or 1.
+    let items = arrow_cast::cast(&items, &DataType::Float64).ok()?;
+    let items = items.as_primitive::<Float64Type>();
+    (items.null_count() == 0).then(|| items.values().to_vec())
+}
+
+fn load_npy(path: &Path, classes: Option<&ClassSet>) -> Result<Loaded, IoError> {
+    let problem = |problem| IoError::Soft { path: path.to_owned(), problem };
+    let classes = classes.ok_or_else(|| problem(SoftProblem::NoClasses))?;
+    let file = File::open(path).map_err(|source| IoError::Open { path: path.to_owned(), source })?;
+    let mut file = BufReader::new(file);
+    let header = Header::read(&mut file).map_err(|error| match error {
+        HeaderError::Io(source) => IoError::Read { path: path.to_owned(), source },
+        HeaderError::Problem(found) => IoError::Npy { path: path.to_owned(), problem: found },
+    })?;
+    let shape = match header.shape[..] {
+        [n, k] if header.descr == "<f8" && !header.fortran_order => (n, k),
+        _ => return Err(problem(SoftProblem::NotFloats { descr: header.descr })),
+    };
+    if shape.1 != classes.len() {
+        return Err(problem(SoftProblem::Length { row: 0, expected: classes.len(), got: shape.1 }));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|source| IoError::Read { path: path.to_owned(), source })?;
+    if Some(bytes.len()) != shape.0.checked_mul(8 * shape.1) {
+        let problem = crate::NpyProblem::CutShort { rows: shape.0, columns: shape.1 };
+        return Err(IoError::Npy { path: path.to_owned(), problem });
+    }
+    let mut probs: Vec<f64> = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    let mut n_votes = vec![1; shape.0];
+    for (row, votes) in probs.chunks_exact_mut(shape.1).zip(&mut n_votes) {
+        if row.iter().all(|p| p.is_nan()) {
+            row.fill(1.0 / shape.1 as f64);
+            *votes = 0;
+        }
+    }
+    let labels = SoftLabels::from_rows(classes.clone(), probs, n_votes);
+    Ok(Loaded { labels: labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?, ids: None })
+}

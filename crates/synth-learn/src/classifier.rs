@@ -1,0 +1,420 @@
+//! A classifier of records, trained on soft labels.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use synth_core::{BoxError, ClassId, ClassSet, Dataset, Predict, SoftLabels};
+
+use crate::softmax::softmax;
+use crate::temperature::fit_temperature;
+use crate::{Features, LearnError, LogisticModel, LogisticRegression, SparseMatrix, StopReason, folds};
+
+/// How a classifier is trained.
+///
+/// ```
+/// use ndarray::array;
+/// use synth_core::{ClassSet, Dataset, Predict};
+/// use synth_learn::{FeatureSpec, Features, TextSpec, Trainer};
+///
+/// let records = Dataset::of_texts("text", ["so good", "good film", "so bad", "bad film"]);
+/// let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
+/// let features = Features::fit(spec, [Ok(records.clone())], |_| true)?;
+/// let matrix = features.of_records(&records)?;
+/// let soft = array![[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]];
+/// let training = Trainer { l2: Some(1e-3), ..Trainer::default() }.train(&matrix, soft.view(), &[1.0; 4])?;
+/// let classifier = training.classifier(ClassSet::new(["pos", "neg"])?, features)?;
+/// let labels = classifier.predict(&Dataset::of_texts("text", ["a good one"]))?;
+/// assert_eq!(labels.classes().name(labels.label(0)), "pos");
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trainer {
+    /// The strength of L2; `None` lets cross-validation choose among [`L2_GRID`].
+    pub l2: Option<f64>,
+    /// Classes count alike, however many rows they have: each row's weight is divided by the shares of its classes.
+    pub balanced: bool,
+    /// The number of folds, 2 or more.
+    pub n_folds: usize,
+    /// Deals rows into folds.
+    pub seed: u64,
+}
+
+impl Default for Trainer {
+    fn default() -> Self {
+        Self { l2: None, balanced: false, n_folds: 5, seed: 0 }
+    }
+}
+
+/// The strengths that cross-validation tries, strong to weak: each fit begins where the one before it ended.
+pub const L2_GRID: [f64; 6] = [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5];
+
+/// What training came to.
+#[derive(Debug, Clone)]
+pub struct Training {
+    /// The weights.
+    pub model: LogisticModel,
+    /// How it came to be.
+    pub report: TrainingReport,
+    /// For each row, those without weight too, the logits by a model that did not see it.
+    out_of_fold: Array2<f64>,
+}
+
+/// How a classifier came to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Rows with a weight.
+    pub n_rows: usize,
+    /// Features, d.
+    pub n_features: usize,
+    /// The strength of L2.
+    pub l2: f64,
+    /// Mean cross-entropy on held-out rows for each strength tried, with its strength.
+    pub tried: Vec<(f64, f64)>,
+    /// Steps of the last fit.
+    pub iterations: u64,
+    /// The last fit ended because nothing moved any more, not because of the cap on steps.
+    pub converged: bool,
+    /// What logits are divided by.
+    pub temperature: f64,
+    /// What the temperature was fitted on.
+    pub calibrated_on: CalibratedOn,
+}
+
+/// What a temperature was fitted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibratedOn {
+    /// Out-of-fold predictions against the soft labels themselves: as right as these are.
+    SoftLabels,
+    /// Gold labels.
+    Gold,
+}
+
+impl Trainer {
+    /// Trains on features and soft labels; rows of weight 0 are not learned from.
+    ///
+    /// # Shapes
+    /// `features: [n, d]`, `targets: [n, k]` distributions, `row_weights: [n]`.
+    ///
+    /// # Errors
+    /// As [`LogisticRegression::fit`]; a parameter out of its range.
+    pub fn train(
+        &self,
+        features: &SparseMatrix,
+        targets: ArrayView2<'_, f64>,
+        row_weights: &[f64],
+    ) -> Result<Training, LearnError> {
+        if self.n_folds < 2 {
+            let value = self.n_folds.to_string();
+            return Err(LearnError::Param { name: "the number of folds", value, expected: "2 or more" });
+        }
+        let row_weights = if self.balanced { balanced(targets, row_weights) } else { row_weights.to_vec() };
+        let l2_grid = self.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
+        let folds = folds::stratified(targets, self.n_folds, self.seed);
+        // A fold may hold all rows there are, where they are few: then nothing can be held out.
+        let usable = |fold: usize| (0..folds.len()).any(|row| folds[row] != fold && row_weights[row] > 0.0);
+        let held_out = if (0..self.n_folds).all(usable) {
+            Some(HeldOut::of(features, targets, &row_weights, &folds, self.n_folds, &l2_grid)?)
+        } else {
+            None
+        };
+        let tried: Vec<(f64, f64)> =
+            held_out.iter().flat_map(|held_out| l2_grid.iter().copied().zip(held_out.losses.iter().copied())).collect();
+        let best = tried.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at);
+        let l2 = l2_grid[best];
+        let fit =
+            LogisticRegression { l2, ..LogisticRegression::default() }.fit(features, targets, &row_weights, None)?;
+        let out_of_fold = match held_out {
+            Some(mut held_out) => held_out.logits.swap_remove(best),
+            None => fit.model.logits(features),
+        };
+        let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
+        let temperature =
+            fit_temperature(out_of_fold.select(Axis(0), &weighted).view(), targets.select(Axis(0), &weighted).view());
+        let report = TrainingReport {
+            n_rows: weighted.len(),
+            n_features: features.n_columns(),
+            l2,
+            tried,
+            iterations: fit.iterations,
+            converged: fit.stop == StopReason::Converged,
+            temperature,
+            calibrated_on: CalibratedOn::SoftLabels,
+        };
+        Ok(Training { model: fit.model, report, out_of_fold })
+    }
+}
+
+/// Row weights under which each class has the same mass.
+fn balanced(targets: ArrayView2<'_, f64>, row_weights: &[f64]) -> Vec<f64> {
+    let k = targets.ncols();
+    let mut mass = vec![0.0; k];
+    for (target, weight) in targets.rows().into_iter().zip(row_weights) {
+        mass.iter_mut().zip(target).for_each(|(mass, y)| *mass += weight * y);
+    }
+    let all: f64 = mass.iter().sum();
+    let factor: Vec<f64> = mass.iter().map(|m| if *m > 0.0 { all / (k as f64 * m) } else { 0.0 }).collect();
+    let rows = targets.rows().into_iter().zip(row_weights);
+    rows.map(|(target, weight)| weight * target.iter().zip(&factor).map(|(y, f)| y * f).sum::<f64>()).collect()
+}
+
+/// What models say of rows they did not see, for each strength of L2.
+struct HeldOut {
+    /// Mean cross-entropy, over rows by weight.
+    losses: Vec<f64>,
+    logits: Vec<Array2<f64>>,
+}
+
+impl HeldOut {
+    fn of(
+        features: &SparseMatrix,
+        targets: ArrayView2<'_, f64>,
+        row_weights: &[f64],
+        folds: &[usize],
+        n_folds: usize,
+        l2_grid: &[f64],
+    ) -> Result<Self, LearnError> {
+        let mut logits = vec![Array2::zeros(targets.raw_dim()); l2_grid.len()];
+        let of_folds = (0..n_folds).into_par_iter().map(|fold| {
+            let split = |held_out: bool| -> Vec<usize> {
+                (0..folds.len()).filter(|&row| (folds[row] == fold) == held_out).collect()
+            };
+            let (train, test) = (split(false), split(true));
+            let (seen, unseen) = (features.select(&train), features.select(&test));
+            let targets = targets.select(Axis(0), &train);
+            let weights: Vec<f64> = train.iter().map(|&row| row_weights[row]).collect();
+            let mut model: Option<LogisticModel> = None;
+            let mut of_strengths = Vec::new();
+            for &l2 in l2_grid {
+                // What is left to gain below this gradient does not change which strength is best.
+                let regression = LogisticRegression { l2, tolerance: 1e-4, ..LogisticRegression::default() };
+                let fit = regression.fit(&seen, targets.view(), &weights, model.as_ref())?;
+                of_strengths.push(fit.model.logits(&unseen));
+                model = Some(fit.model);
+            }
+            Ok((test, of_strengths))
+        });
+        for of_fold in of_folds.collect::<Vec<Result<_, LearnError>>>() {
+            let (rows, of_strengths) = of_fold?;
+            for (all, own) in logits.iter_mut().zip(of_strengths) {
+                for (own, &row) in own.rows().into_iter().zip(&rows) {
+                    all.row_mut(row).assign(&own);
+                }
+            }
+        }
+        let sum: f64 = row_weights.iter().sum();
+        let loss = |logits: &Array2<f64>| {
+            let rows = logits.rows().into_iter().zip(targets.rows()).zip(row_weights);
+            let losses = rows.map(|((logits, target), weight)| {
+                let mut p = logits.to_vec();
+                let log_sum = softmax(&mut p);
+                weight * target.iter().zip(logits).map(|(y, x)| y * (log_sum - x)).sum::<f64>()
+            });
+            losses.sum::<f64>() / sum
+        };
+        Ok(Self { losses: logits.iter().map(loss).collect(), logits })
+    }
+}
+
+fn to_distributions(logits: &mut Array2<f64>, temperature: f64) {
+    for mut row in logits.rows_mut() {
+        row /= temperature;
+        softmax(row.as_slice_mut().expect("rows of a fresh array are slices"));
+    }
+}
+
+impl Training {
+    /// For each row, those without weight too, the distribution by a model that did not see it: `[n, k]`. What these
+    /// say of a row was not learned from it, so they can judge its label.
+    pub fn out_of_fold(&self) -> Array2<f64> {
+        let mut probs = self.out_of_fold.clone();
+        to_distributions(&mut probs, self.report.temperature);
+        probs
+    }
+
+    /// Fits the temperature anew, on what models that did not see a row say of it, against its gold label.
+    ///
+    /// # Shapes
+    /// `gold: [n]`, `None` where it is not known.
+    ///
+    /// # Errors
+    /// No row has gold; another number of rows.
+    pub fn calibrate(&mut self, gold: &[Option<ClassId>]) -> Result<(), LearnError> {
+        if gold.len() != self.out_of_fold.nrows() {
+            let (expected, got) = (self.out_of_fold.nrows(), gold.len());
+            return Err(LearnError::RowCount { what: "gold labels", expected, got });
+        }
+        self.report.temperature = gold_temperature(self.out_of_fold.view(), gold)?;
+        self.report.calibrated_on = CalibratedOn::Gold;
+        Ok(())
+    }
+
+    /// The classifier: the model with the features it reads.
+    ///
+    /// # Errors
+    /// The classes or the features are not those of the training.
+    pub fn classifier(self, classes: ClassSet, features: Features) -> Result<Classifier, LearnError> {
+        Classifier::new(classes, features, self.model, self.report)
+    }
+}
+
+/// The temperature that fits the rows with gold.
+fn gold_temperature(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<f64, LearnError> {
+    let known: Vec<(usize, usize)> =
+        gold.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?.index()))).collect();
+    if known.is_empty() {
+        return Err(LearnError::NoGold);
+    }
+    let rows: Vec<usize> = known.iter().map(|(row, _)| *row).collect();
+    let targets = Array2::from_shape_fn((known.len(), logits.ncols()), |(i, c)| f64::from(u8::from(known[i].1 == c)));
+    Ok(fit_temperature(logits.select(Axis(0), &rows).view(), targets.view()))
+}
+
+/// Turns records into distributions over classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classifier {
+    pub(crate) classes: ClassSet,
+    pub(crate) features: Features,
+    pub(crate) model: LogisticModel,
+    pub(crate) report: TrainingReport,
+}
+
+impl Classifier {
+    pub(crate) fn new(
+        classes: ClassSet,
+        features: Features,
+        model: LogisticModel,
+        report: TrainingReport,
+    ) -> Result<Self, LearnError> {
+        if classes.len() != model.n_classes() {
+            let (expected, got) = (format!("{} in number", model.n_classes()), classes.names().join(", "));
+            return Err(LearnError::Classes { expected, got });
+        }
+        if features.n_columns() != model.weights.nrows() {
+            let (expected, got) = (model.weights.nrows(), features.n_columns());
+            return Err(LearnError::RowCount { what: "columns of the features fitted", expected, got });
+        }
+        Ok(Self { classes, features, model, report })
+    }
+
+    /// How it came to be.
+    pub fn report(&self) -> &TrainingReport {
+        &self.report
+    }
+
+    /// The features it reads.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// Fits the temperature anew, on gold labels of records that the classifier was not trained on.
+    ///
+    /// # Shapes
+    /// `gold: [n]`, one entry a record; `None` where it is not known.
+    ///
+    /// # Errors
+    /// As [`Features::of_records`]; no record has gold; another number of gold labels than records.
+    pub fn calibrate(&mut self, records: &Dataset, gold: &[Option<ClassId>]) -> Result<(), LearnError> {
+        if gold.len() != records.n_rows() {
+            let (expected, got) = (records.n_rows(), gold.len());
+            return Err(LearnError::RowCount { what: "gold labels", expected, got });
+        }
+        let logits = self.model.logits(&self.features.of_records(records)?);
+        self.report.temperature = gold_temperature(logits.view(), gold)?;
+        self.report.calibrated_on = CalibratedOn::Gold;
+        Ok(())
+    }
+}
+
+impl Predict for Classifier {
+    fn classes(&self) -> &ClassSet {
+        &self.classes
+    }
+
+    /// The classifier says something of every record; each counts as having one vote.
+    fn predict(&self, records: &Dataset) -> Result<SoftLabels, BoxError> {
+        let mut probs = self.model.logits(&self.features.of_records(records)?);
+        to_distributions(&mut probs, self.report.temperature);
+        let n_votes = vec![1; records.n_rows()];
+        Ok(SoftLabels::from_rows(self.classes.clone(), probs.into_raw_vec_and_offset().0, n_votes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn features(rows: usize) -> SparseMatrix {
+        let mut features = SparseMatrix::new(3);
+        (0..rows).for_each(|row| features.push_row([((row % 2) as u32, 1.0), (2, row as f64 / rows as f64)]));
+        features
+    }
+
+    /// Soft labels by the first two features, now and then wrong.
+    fn targets(rows: usize) -> Array2<f64> {
+        Array2::from_shape_fn((rows, 2), |(row, c)| {
+            let wrong = row % 7 == 3;
+            if (row % 2 == c) != wrong { 0.8 } else { 0.2 }
+        })
+    }
+
+    #[test]
+    fn the_same_bits_at_any_number_of_threads() {
+        let train = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let (features, targets) = (features(900), targets(900));
+            pool.install(|| Trainer::default().train(&features, targets.view(), &[1.0; 900]).unwrap())
+        };
+        let (one, four) = (train(1), train(4));
+        assert_eq!((one.model, one.report, one.out_of_fold), (four.model, four.report, four.out_of_fold));
+    }
+
+    #[test]
+    fn out_of_fold_rows_are_distributions_and_do_not_see_their_own_label() {
+        let (features, mut targets) = (features(40), targets(40));
+        let trainer = Trainer { l2: Some(1e-3), ..Trainer::default() };
+        let before = trainer.train(&features, targets.view(), &[1.0; 40]).unwrap();
+        assert!(before.out_of_fold().rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-12));
+        // Another label of the same most probable class leaves the folds as they are, and so the row's own logits.
+        targets.row_mut(0).assign(&array![0.99, 0.01]);
+        let after = trainer.train(&features, targets.view(), &[1.0; 40]).unwrap();
+        assert_eq!(before.out_of_fold.row(0), after.out_of_fold.row(0));
+        assert_ne!(before.model, after.model);
+    }
+
+    #[test]
+    fn one_row_is_enough_and_says_what_it_can() {
+        let training = Trainer::default().train(&features(1), targets(1).view(), &[1.0]).unwrap();
+        assert_eq!(training.report.tried, []);
+        assert_eq!(training.report.n_rows, 1);
+    }
+
+    #[test]
+    fn balanced_classes_count_alike() {
+        // Nine rows of the first class, one of the second, and nothing to tell them apart.
+        let mut features = SparseMatrix::new(1);
+        (0..10).for_each(|_| features.push_row([]));
+        let targets = Array2::from_shape_fn((10, 2), |(row, c)| f64::from(u8::from((row < 9) == (c == 0))));
+        let bias = |balanced| {
+            let trainer = Trainer { balanced, l2: Some(1e-3), ..Trainer::default() };
+            trainer.train(&features, targets.view(), &[1.0; 10]).unwrap().model.bias
+        };
+        assert!((bias(true)[0] - bias(true)[1]).abs() < 1e-4);
+        assert!((bias(false)[0] - bias(false)[1] - 9f64.ln()).abs() < 1e-3);
+    }
+
+    #[test]
+    fn gold_sets_the_temperature() {
+        let (features, targets) = (features(60), targets(60));
+        let mut training = Trainer::default().train(&features, targets.view(), &[1.0; 60]).unwrap();
+        // Gold agrees with the first two features always, so the soft labels were too careful.
+        let gold: Vec<_> = (0..60).map(|row| (row < 20).then(|| ClassId::new(row % 2))).collect();
+        let before = training.report.temperature;
+        training.calibrate(&gold).unwrap();
+        assert!(training.report.temperature < before);
+        assert_eq!(training.report.calibrated_on, CalibratedOn::Gold);
+        assert!(matches!(training.calibrate(&[None; 60]), Err(LearnError::NoGold)));
+    }
+}

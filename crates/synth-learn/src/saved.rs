@@ -1,0 +1,194 @@
+//! Classifiers in folders: `model.json` says what it is, `weights.safetensors` holds the numbers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use ndarray::{Array1, Array2};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use synth_core::ClassSet;
+use synth_io::{AtomicFile, IoError};
+
+use crate::classifier::{Classifier, TrainingReport};
+use crate::features::{Block, FeatureSpec, Features};
+use crate::{LearnError, LogisticModel};
+
+/// The version of the format that is written, and the newest that is read.
+const VERSION: u64 = 1;
+const KIND: &str = "synth classifier";
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    kind: String,
+    version: u64,
+    classes: Vec<String>,
+    features: FeatureSpec,
+    blocks: Vec<Block>,
+    report: TrainingReport,
+    /// The weights that belong to this description, so that files of two models are not taken for one.
+    weights: String,
+}
+
+/// What is read first: a newer format may lack all else.
+#[derive(Deserialize)]
+struct Head {
+    kind: String,
+    version: u64,
+}
+
+impl Classifier {
+    /// Saves the classifier in a folder, which is made if need be. A model that was there before is replaced.
+    ///
+    /// # Errors
+    /// The folder or a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), LearnError> {
+        fs::create_dir_all(folder).map_err(|source| IoError::Write { path: folder.into(), source: source.into() })?;
+        let bytes = |values: &mut dyn Iterator<Item = &f64>| values.flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let (weights, bias) = (bytes(&mut self.model.weights.iter()), bytes(&mut self.model.bias.iter()));
+        let (d, k) = self.model.weights.dim();
+        let view = |shape, data| TensorView::new(Dtype::F64, shape, data).map_err(|e| damaged(folder, &e.to_string()));
+        let tensors = BTreeMap::from([("weights", view(vec![d, k], &weights)?), ("bias", view(vec![k], &bias)?)]);
+        let file = safetensors::serialize(tensors, None).map_err(|e| damaged(folder, &e.to_string()))?;
+        let description = Description {
+            kind: KIND.into(),
+            version: VERSION,
+            classes: self.classes.names().to_vec(),
+            features: self.features.spec().clone(),
+            blocks: self.features.blocks().to_vec(),
+            report: self.report.clone(),
+            weights: checksum(&file),
+        };
+        let description = serde_json::to_vec_pretty(&description).map_err(|e| damaged(folder, &e.to_string()))?;
+        AtomicFile::write_all_to(folder.join(WEIGHTS), &file)?;
+        // Last, as it vouches for the other.
+        Ok(AtomicFile::write_all_to(folder.join(DESCRIPTION), &description)?)
+    }
+
+    /// Loads a classifier.
+    ///
+    /// # Errors
+    /// No model is there; a file is damaged, of a newer version, or belongs to another model.
+    pub fn load(folder: &Path) -> Result<Self, LearnError> {
+        let path = folder.join(DESCRIPTION);
+        let text = read(&path)?;
+        let problem = |error: serde_json::Error| damaged(&path, &error.to_string());
+        let head: Head = serde_json::from_slice(&text).map_err(problem)?;
+        if head.kind != KIND {
+            return Err(damaged(&path, &format!("it describes a `{}`", head.kind)));
+        }
+        if head.version > VERSION {
+            let path = path.display().to_string();
+            return Err(LearnError::NewerFormat { path, got: head.version, newest: VERSION });
+        }
+        let description: Description = serde_json::from_slice(&text).map_err(problem)?;
+        let features =
+            Features::of(description.features, description.blocks).map_err(|problem| damaged(&path, &problem))?;
+        let classes = ClassSet::new(description.classes).map_err(|error| damaged(&path, &error.to_string()))?;
+
+        let path = folder.join(WEIGHTS);
+        let file = read(&path)?;
+        if checksum(&file) != description.weights {
+            return Err(damaged(
+                &path,
+                &format!("it is cut short, changed, or not the one that {DESCRIPTION} describes"),
+            ));
+        }
+        let tensors = SafeTensors::deserialize(&file).map_err(|error| damaged(&path, &error.to_string()))?;
+        let tensor = |name: &str, shape: &[usize]| -> Result<Vec<f64>, LearnError> {
+            let tensor = tensors.tensor(name).map_err(|error| damaged(&path, &error.to_string()))?;
+            if tensor.dtype() != Dtype::F64 || tensor.shape() != shape {
+                let problem =
+                    format!("`{name}` is {:?} of shape {:?}, expected F64 {shape:?}", tensor.dtype(), tensor.shape());
+                return Err(damaged(&path, &problem));
+            }
+            let numbers: Vec<f64> =
+                tensor.data().as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+            match numbers.iter().find(|number| !number.is_finite()) {
+                Some(number) => Err(damaged(&path, &format!("`{name}` holds {number}"))),
+                None => Ok(numbers),
+            }
+        };
+        let (d, k) = (features.n_columns(), classes.len());
+        let weights = Array2::from_shape_vec((d, k), tensor("weights", &[d, k])?);
+        let model = LogisticModel {
+            weights: weights.expect("the shape was compared"),
+            bias: Array1::from_vec(tensor("bias", &[k])?),
+        };
+        Self::new(classes, features, model, description.report)
+    }
+}
+
+const DESCRIPTION: &str = "model.json";
+const WEIGHTS: &str = "weights.safetensors";
+
+fn read(path: &Path) -> Result<Vec<u8>, LearnError> {
+    fs::read(path).map_err(|source| IoError::Open { path: path.into(), source }.into())
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
+}
+
+fn damaged(path: &Path, problem: &str) -> LearnError {
+    LearnError::Damaged { path: path.display().to_string(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use synth_core::{Dataset, Predict};
+
+    use super::*;
+    use crate::{TextSpec, Trainer};
+
+    fn classifier() -> (Classifier, Dataset) {
+        let records = Dataset::of_texts("text", ["so good", "good film", "so bad", "bad film"]);
+        let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
+        let features = Features::fit(spec, [Ok(records.clone())], |_| true).unwrap();
+        let matrix = features.of_records(&records).unwrap();
+        let soft = array![[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]];
+        let training = Trainer::default().train(&matrix, soft.view(), &[1.0; 4]).unwrap();
+        (training.classifier(ClassSet::new(["pos", "neg"]).unwrap(), features).unwrap(), records)
+    }
+
+    #[test]
+    fn a_model_comes_back_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let (classifier, records) = classifier();
+        classifier.save(&path).unwrap();
+        let loaded = Classifier::load(&path).unwrap();
+        assert_eq!(loaded, classifier);
+        assert_eq!(loaded.predict(&records).unwrap(), classifier.predict(&records).unwrap());
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let load =
+            || Classifier::load(folder.path()).unwrap_err().to_string().replace(&*folder.path().to_string_lossy(), "");
+        assert!(load().starts_with("cannot open `/model.json`"));
+        classifier().0.save(folder.path()).unwrap();
+        let (weights, model) = (folder.path().join(WEIGHTS), folder.path().join(DESCRIPTION));
+        let (whole, description) = (fs::read(&weights).unwrap(), fs::read_to_string(&model).unwrap());
+        // Whatever is cut off, and wherever a bit is flipped.
+        for at in 0..whole.len() {
+            fs::write(&weights, &whole[..at]).unwrap();
+            assert!(load().starts_with("`/weights.safetensors` is no model"), "cut at {at}");
+            let mut flipped = whole.clone();
+            flipped[at] ^= 4;
+            fs::write(&weights, flipped).unwrap();
+            assert!(load().starts_with("`/weights.safetensors` is no model"), "flipped at {at}");
+        }
+        fs::write(&weights, whole).unwrap();
+        for at in 0..description.len() - 1 {
+            fs::write(&model, &description[..at]).unwrap();
+            assert!(load().starts_with("`/model.json` is no model"), "cut at {at}");
+        }
+        fs::write(&model, description.replace("\"version\": 1", "\"version\": 2")).unwrap();
+        assert_eq!(load(), "`/model.json` has format version 2, this program reads up to 1");
+        fs::write(&model, description.replace("\"idf\": [", "\"idf\": [1.0,")).unwrap();
+        assert!(load().contains("no model"));
+    }
+}
