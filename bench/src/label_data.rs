@@ -84,6 +84,18 @@ pub(crate) fn open_set(root: &Path, name: &str) -> anyhow::Result<LabelSet> {
     Ok(LabelSet { name: name.into(), matrix: dense(m, k, &votes)?, gold, scored, by_f1: name == "sms" })
 }
 
+/// The text and the split of each row of an open set.
+pub(crate) fn texts(root: &Path, name: &str) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let path = root.join(name).join("docs.jsonl");
+    let (mut texts, mut splits) = (Vec::new(), Vec::new());
+    for line in fs::read_to_string(&path).with_context(|| path.display().to_string())?.lines() {
+        let doc: serde_json::Value = serde_json::from_str(line)?;
+        texts.push(doc["text"].as_str().unwrap_or_default().to_owned());
+        splits.push(doc["split"].as_str().unwrap_or_default().to_owned());
+    }
+    Ok((texts, splits))
+}
+
 /// A crowd set: votes.csv and truth.csv. The last of repeated votes counts; classes are the distinct labels.
 pub(crate) fn crowd_set(root: &Path, name: &str) -> anyhow::Result<LabelSet> {
     let folder = root.join(format!("crowd_{name}"));

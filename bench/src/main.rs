@@ -2,11 +2,13 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 mod cpu;
+mod end_model;
 mod label_data;
 mod label_leave_one_out;
 mod label_planted;
 mod label_quality;
 mod lf_apply;
+mod logistic;
 mod rows;
 
 const USAGE: &str = "\
@@ -14,6 +16,9 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   label-quality         tables of the label models on the open and crowd sets
   label-leave-one-out   the constants of the default model, chosen without the set they are scored on
   label-planted         the default model on planted matrices: accuracy, oracle, calibration, copies, CPU seconds
+  end-model             end models on majority votes, soft labels and gold
+  end-model-calibration how well their probabilities are calibrated, without gold and with 200 rows
+  logistic DIR          logistic regression on agnews and trec, with features for bench/logistic.py in DIR
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
   rows N FILE           writes N generated records as JSONL, for bench/large.sh
 DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
@@ -26,6 +31,12 @@ fn main() -> anyhow::Result<()> {
         Some("label-quality") => label_quality::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-leave-one-out") => label_leave_one_out::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-planted") => label_planted::run(&label_data::folder(data, "PEER_DATA")?),
+        Some("end-model") => end_model::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
+        Some("end-model-calibration") => end_model::run_calibration(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
+        Some("logistic") => match args.get(1) {
+            Some(out) => logistic::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?, out.as_ref()),
+            None => anyhow::bail!("{USAGE}"),
+        },
         Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),
         Some("rows") => match &args[1..] {
             [n, path] => rows::run(n.parse()?, path.as_ref()),

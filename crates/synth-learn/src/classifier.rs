@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use synth_core::{BoxError, ClassId, ClassSet, Dataset, Predict, SoftLabels};
 
 use crate::softmax::softmax;
-use crate::temperature::fit_temperature;
-use crate::{Features, LearnError, LogisticModel, LogisticRegression, SparseMatrix, StopReason, folds};
+use crate::{Calibration, Features, LearnError, LogisticModel, LogisticRegression, SparseMatrix, StopReason, folds};
 
 /// How a classifier is trained.
 ///
@@ -74,19 +73,19 @@ pub struct TrainingReport {
     pub iterations: u64,
     /// The last fit ended because nothing moved any more, not because of the cap on steps.
     pub converged: bool,
-    /// What logits are divided by.
-    pub temperature: f64,
-    /// What the temperature was fitted on.
+    /// What makes distributions of logits.
+    pub calibration: Calibration,
+    /// What that was fitted on.
     pub calibrated_on: CalibratedOn,
 }
 
-/// What a temperature was fitted on.
+/// What a calibration was fitted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalibratedOn {
-    /// Out-of-fold predictions against the soft labels themselves: as right as these are.
+    /// Out-of-fold predictions against the soft labels themselves: a temperature, as right as these are.
     SoftLabels,
-    /// Gold labels.
+    /// Gold labels: temperature and bias.
     Gold,
 }
 
@@ -129,8 +128,10 @@ impl Trainer {
             None => fit.model.logits(features),
         };
         let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
-        let temperature =
-            fit_temperature(out_of_fold.select(Axis(0), &weighted).view(), targets.select(Axis(0), &weighted).view());
+        let calibration = Calibration::of_temperature(
+            out_of_fold.select(Axis(0), &weighted).view(),
+            targets.select(Axis(0), &weighted).view(),
+        );
         let report = TrainingReport {
             n_rows: weighted.len(),
             n_features: features.n_columns(),
@@ -138,7 +139,7 @@ impl Trainer {
             tried,
             iterations: fit.iterations,
             converged: fit.stop == StopReason::Converged,
-            temperature,
+            calibration,
             calibrated_on: CalibratedOn::SoftLabels,
         };
         Ok(Training { model: fit.model, report, out_of_fold })
@@ -216,10 +217,9 @@ impl HeldOut {
     }
 }
 
-fn to_distributions(logits: &mut Array2<f64>, temperature: f64) {
+fn to_distributions(logits: &mut Array2<f64>, calibration: &Calibration) {
     for mut row in logits.rows_mut() {
-        row /= temperature;
-        softmax(row.as_slice_mut().expect("rows of a fresh array are slices"));
+        calibration.apply(row.as_slice_mut().expect("rows of a fresh array are slices"));
     }
 }
 
@@ -228,11 +228,11 @@ impl Training {
     /// say of a row was not learned from it, so they can judge its label.
     pub fn out_of_fold(&self) -> Array2<f64> {
         let mut probs = self.out_of_fold.clone();
-        to_distributions(&mut probs, self.report.temperature);
+        to_distributions(&mut probs, &self.report.calibration);
         probs
     }
 
-    /// Fits the temperature anew, on what models that did not see a row say of it, against its gold label.
+    /// Calibrates anew, temperature and bias, on what models that did not see a row say of it, against its gold label.
     ///
     /// # Shapes
     /// `gold: [n]`, `None` where it is not known.
@@ -244,7 +244,7 @@ impl Training {
             let (expected, got) = (self.out_of_fold.nrows(), gold.len());
             return Err(LearnError::RowCount { what: "gold labels", expected, got });
         }
-        self.report.temperature = gold_temperature(self.out_of_fold.view(), gold)?;
+        self.report.calibration = on_gold(self.out_of_fold.view(), gold)?;
         self.report.calibrated_on = CalibratedOn::Gold;
         Ok(())
     }
@@ -258,8 +258,8 @@ impl Training {
     }
 }
 
-/// The temperature that fits the rows with gold.
-fn gold_temperature(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<f64, LearnError> {
+/// The calibration that fits the rows with gold.
+fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<Calibration, LearnError> {
     let known: Vec<(usize, usize)> =
         gold.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?.index()))).collect();
     if known.is_empty() {
@@ -267,7 +267,7 @@ fn gold_temperature(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Re
     }
     let rows: Vec<usize> = known.iter().map(|(row, _)| *row).collect();
     let targets = Array2::from_shape_fn((known.len(), logits.ncols()), |(i, c)| f64::from(u8::from(known[i].1 == c)));
-    Ok(fit_temperature(logits.select(Axis(0), &rows).view(), targets.view()))
+    Ok(Calibration::of_temperature_and_bias(logits.select(Axis(0), &rows).view(), targets.view()))
 }
 
 /// Turns records into distributions over classes.
@@ -307,7 +307,7 @@ impl Classifier {
         &self.features
     }
 
-    /// Fits the temperature anew, on gold labels of records that the classifier was not trained on.
+    /// Calibrates anew, temperature and bias, on gold labels of records that the classifier was not trained on.
     ///
     /// # Shapes
     /// `gold: [n]`, one entry a record; `None` where it is not known.
@@ -320,7 +320,7 @@ impl Classifier {
             return Err(LearnError::RowCount { what: "gold labels", expected, got });
         }
         let logits = self.model.logits(&self.features.of_records(records)?);
-        self.report.temperature = gold_temperature(logits.view(), gold)?;
+        self.report.calibration = on_gold(logits.view(), gold)?;
         self.report.calibrated_on = CalibratedOn::Gold;
         Ok(())
     }
@@ -334,7 +334,7 @@ impl Predict for Classifier {
     /// The classifier says something of every record; each counts as having one vote.
     fn predict(&self, records: &Dataset) -> Result<SoftLabels, BoxError> {
         let mut probs = self.model.logits(&self.features.of_records(records)?);
-        to_distributions(&mut probs, self.report.temperature);
+        to_distributions(&mut probs, &self.report.calibration);
         let n_votes = vec![1; records.n_rows()];
         Ok(SoftLabels::from_rows(self.classes.clone(), probs.into_raw_vec_and_offset().0, n_votes)?)
     }
@@ -406,14 +406,14 @@ mod tests {
     }
 
     #[test]
-    fn gold_sets_the_temperature() {
+    fn gold_calibrates() {
         let (features, targets) = (features(60), targets(60));
         let mut training = Trainer::default().train(&features, targets.view(), &[1.0; 60]).unwrap();
         // Gold agrees with the first two features always, so the soft labels were too careful.
         let gold: Vec<_> = (0..60).map(|row| (row < 20).then(|| ClassId::new(row % 2))).collect();
-        let before = training.report.temperature;
+        let before = training.report.calibration.temperature;
         training.calibrate(&gold).unwrap();
-        assert!(training.report.temperature < before);
+        assert!(training.report.calibration.temperature < before);
         assert_eq!(training.report.calibrated_on, CalibratedOn::Gold);
         assert!(matches!(training.calibrate(&[None; 60]), Err(LearnError::NoGold)));
     }

@@ -21,10 +21,12 @@
 //!
 //! - [`FeatureSpec`], [`Features`], [`SparseMatrix`]: what a model sees of records.
 //! - [`LogisticRegression`]: the model, fitted on soft labels.
-//! - [`Trainer`], [`Training`]: L2 by cross-validation, out-of-fold probabilities, temperature.
-//! - [`Classifier`]: features, model and temperature as one; a [`Predict`](synth_core::Predict), saved and loaded.
+//! - [`Trainer`], [`Training`]: L2 by cross-validation, out-of-fold probabilities.
+//! - [`Calibration`]: probabilities that mean what they say.
+//! - [`Classifier`]: features, model and calibration as one; a [`Predict`](synth_core::Predict), saved and loaded.
 //! - [`Evaluation`]: how good it is where gold is known.
 
+mod calibration;
 mod classifier;
 mod error;
 mod evaluation;
@@ -34,12 +36,11 @@ mod logistic;
 mod saved;
 mod softmax;
 mod sparse;
-mod temperature;
 
+pub use calibration::Calibration;
 pub use classifier::{CalibratedOn, Classifier, L2_GRID, Trainer, Training, TrainingReport};
 pub use error::LearnError;
 pub use evaluation::{Bin, ClassScores, Evaluation, Interval};
 pub use features::{FeatureSpec, Features, TextSpec};
 pub use logistic::{LogisticFit, LogisticModel, LogisticRegression, StopReason};
 pub use sparse::SparseMatrix;
-pub use temperature::fit_temperature;

@@ -115,6 +115,11 @@ impl Classifier {
             weights: weights.expect("the shape was compared"),
             bias: Array1::from_vec(tensor("bias", &[k])?),
         };
+        let calibration = &description.report.calibration;
+        let numbers = calibration.bias.iter().chain([&calibration.temperature]);
+        if calibration.bias.len() != k || !numbers.copied().all(f64::is_finite) || calibration.temperature <= 0.0 {
+            return Err(damaged(&folder.join(DESCRIPTION), "its calibration makes no sense"));
+        }
         Self::new(classes, features, model, description.report)
     }
 }

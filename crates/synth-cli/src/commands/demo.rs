@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use synth::core::{LabelModel, SoftLabels};
+use ndarray::Array2;
+use synth::batches;
+use synth::core::metrics::Scores;
+use synth::core::{ClassId, LabelModel, SoftLabels};
 use synth::io::{ReadOptions, Reader, Source};
 use synth::label::{Analysis, ClassBalance, Gold, Majority};
+use synth::learn::{FeatureSpec, Features, SparseMatrix, TextSpec, Trainer};
 use synth::lf::LfSet;
 use synth::lf::lang::compile;
 
@@ -51,6 +55,7 @@ pub fn run(_: &DemoArgs, progress: &Progress) -> Result<ExitCode> {
     for (name, soft) in [("majority vote", &majority), ("soft labels", &soft)] {
         text.push_str(&format!("  {name:14} {}\n", table::scores(soft, gold).unwrap_or_default()));
     }
+    text.push_str(&end_model(&reader, &soft, &majority, gold)?);
     text.push_str(&format!(
         "\nSome records, with what was found and the label that comes of it:\n{}",
         examples(&lfs, &reader, &soft)?
@@ -58,6 +63,39 @@ pub fn run(_: &DemoArgs, progress: &Progress) -> Result<ExitCode> {
     text.push_str("\nTo make it your own: `synth init my-project`. The language of the functions: `synth help lf`.\n");
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What end models say of records that they did not see, learned from majority votes, from soft labels and from gold.
+fn end_model(reader: &Reader, soft: &SoftLabels, majority: &SoftLabels, gold: &[Option<ClassId>]) -> Result<String> {
+    let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
+    let features = Features::fit(spec, batches(reader)?, |_| true)?;
+    let mut matrix = SparseMatrix::new(features.n_columns());
+    for batch in reader.batches()? {
+        matrix.append(&features.of_records(&batch?)?);
+    }
+    let (n, k) = (soft.n_rows(), soft.classes().len());
+    let known = Array2::from_shape_fn((n, k), |(i, c)| f64::from(u8::from(gold[i].is_some_and(|g| g.index() == c))));
+    let covered: Vec<f64> = (0..n).map(|row| f64::from(u8::from(soft.covered(row)))).collect();
+    let mut text = String::from(
+        "\nAn end model learns from the texts, so it also knows of records that no function votes on. Each record is\n\
+         scored by a model that did not see it. So few records teach less than the functions know; with more of them\n\
+         it is the other way round:\n",
+    );
+    for (name, targets, weights) in [
+        ("on majority", majority.to_array(), &covered),
+        ("on soft labels", soft.to_array(), &covered),
+        ("on gold", known, &vec![1.0; n]),
+    ] {
+        let probs = Trainer::default().train(&matrix, targets.view(), weights)?.out_of_fold();
+        let labels = SoftLabels::from_rows(soft.classes().clone(), probs.into_raw_vec_and_offset().0, vec![1; n])?;
+        if let Some(scores) = Scores::of(&labels, gold, |_| true) {
+            let (accuracy, macro_f1, log_loss) = (scores.accuracy, scores.macro_f1(), scores.log_loss);
+            text.push_str(&format!(
+                "  {name:14} accuracy {accuracy:.3}, macro F1 {macro_f1:.3}, log-loss {log_loss:.3}\n"
+            ));
+        }
+    }
+    Ok(text)
 }
 
 /// A few records on which functions disagree, as the label model settles it.

@@ -199,10 +199,15 @@ fn describe(report: &TrainingReport, n: usize, left_out: usize) -> String {
     if !report.converged {
         text.push_str(&format!("the fit was stopped after {} steps; the model is usable\n", report.iterations));
     }
-    let on = match report.calibrated_on {
-        CalibratedOn::Gold => "gold labels",
-        CalibratedOn::SoftLabels => "soft labels: it is as sure of itself as they are",
-    };
-    text.push_str(&format!("temperature {:.3}, fitted on {on}", report.temperature));
+    let temperature = report.calibration.temperature;
+    text.push_str(&match report.calibrated_on {
+        CalibratedOn::Gold => {
+            let bias: Vec<String> = report.calibration.bias.iter().map(|bias| format!("{bias:.2}")).collect();
+            format!("calibrated on gold: temperature {temperature:.3}, bias {}", bias.join(" "))
+        }
+        CalibratedOn::SoftLabels => {
+            format!("temperature {temperature:.3}, fitted on soft labels: it is as sure of itself as they are")
+        }
+    });
     text
 }

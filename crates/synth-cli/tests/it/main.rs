@@ -7,6 +7,7 @@ mod interrupt;
 mod label;
 mod lfs;
 mod settings;
+mod train;
 mod votes;
 
 use std::fs;
