@@ -107,6 +107,11 @@ impl Trainer {
             let value = self.n_folds.to_string();
             return Err(LearnError::Param { name: "the number of folds", value, expected: "2 or more" });
         }
+        for (what, got) in [("targets", targets.nrows()), ("row weights", row_weights.len())] {
+            if got != features.n_rows() {
+                return Err(LearnError::RowCount { what, expected: features.n_rows(), got });
+            }
+        }
         let row_weights = if self.balanced { balanced(targets, row_weights) } else { row_weights.to_vec() };
         let l2_grid = self.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
         let folds = folds::stratified(targets, self.n_folds, self.seed);
@@ -389,6 +394,26 @@ mod tests {
         let training = Trainer::default().train(&features(1), targets(1).view(), &[1.0]).unwrap();
         assert_eq!(training.report.tried, []);
         assert_eq!(training.report.n_rows, 1);
+    }
+
+    #[test]
+    fn one_class_only_is_certain() {
+        let targets = Array2::ones((6, 1));
+        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6]).unwrap();
+        assert_eq!(training.out_of_fold(), targets);
+        // A second class that no row has.
+        let targets = Array2::from_shape_fn((6, 2), |(_, c)| if c == 0 { 1.0 } else { 0.0 });
+        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6]).unwrap();
+        assert!(training.out_of_fold().column(0).iter().all(|p| *p > 0.9));
+    }
+
+    #[test]
+    fn a_class_with_a_single_row() {
+        let targets = Array2::from_shape_fn((9, 2), |(row, c)| f64::from(u8::from((row == 4) == (c == 1))));
+        let training = Trainer::default().train(&features(9), targets.view(), &[1.0; 9]).unwrap();
+        assert!(training.out_of_fold().iter().all(|p| p.is_finite()));
+        let short = Trainer::default().train(&features(8), targets.view(), &[1.0; 9]).unwrap_err();
+        assert_eq!(short.to_string(), "8 rows of features, but 9 targets");
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl LogisticRegression {
     /// Fits a model.
     ///
     /// # Shapes
-    /// `features: [n, d]`, `targets: [n, k]` distributions, `row_weights: [n]`, not negative.
+    /// `features: [n, d]`, `targets: [n, k]` distributions, `row_weights: [n]`, not negative. `start` is a model with
+    /// the same d and k; without one the weights start at 0.
     ///
     /// # Errors
     /// No row with a weight; shapes that do not agree; something that is no number; a parameter out of its range.
@@ -112,6 +113,10 @@ impl LogisticRegression {
     ) -> Result<LogisticFit, LearnError> {
         self.check(features, &targets, row_weights)?;
         let k = targets.ncols();
+        if let Some(start) = start.filter(|start| start.weights.dim() != (features.n_columns(), k)) {
+            let (expected, got) = (features.n_columns(), start.weights.nrows());
+            return Err(LearnError::RowCount { what: "rows of weights to start from", expected, got });
+        }
         let objective = Objective::new(features, targets, row_weights, self.l2);
         let problem = Problem { objective, last: RefCell::new(None) };
         let start = match start {

@@ -152,8 +152,11 @@ fn vector(array: &ArrayRef, row: usize) -> Option<Vec<f64>> {
         _ => return None,
     };
     Some(match items.data_type() {
-        DataType::Float32 => items.as_primitive::<Float32Type>().values().iter().map(|&x| f64::from(x)).collect(),
-        _ => items.as_primitive::<Float64Type>().values().to_vec(),
+        // A number that is missing inside a vector is none; whoever asks for it is told so.
+        DataType::Float32 => {
+            items.as_primitive::<Float32Type>().iter().map(|x| x.map_or(f64::NAN, f64::from)).collect()
+        }
+        _ => items.as_primitive::<Float64Type>().iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
     })
 }
 
@@ -414,6 +417,18 @@ mod tests {
         assert_eq!(error(FeatureSpec::default()), "no field is named to learn from");
         let number = FeatureSpec { numbers: vec!["n".into()], ..FeatureSpec::default() };
         assert_eq!(error(number), "field `n` of row 1 is NaN");
+    }
+
+    #[test]
+    fn a_hole_in_a_vector_is_named() {
+        let mut vectors = ListBuilder::new(Float32Builder::new());
+        vectors.values().append_value(1.0);
+        vectors.values().append_null();
+        vectors.append(true);
+        let data = records(vec![("vector", Arc::new(vectors.finish()))]);
+        let spec = FeatureSpec { embeddings: vec!["vector".into()], ..FeatureSpec::default() };
+        let error = fit(spec, &data).of_records(&data).unwrap_err();
+        assert_eq!(error.to_string(), "field `vector` of row 0 is NaN");
     }
 
     #[test]
