@@ -134,6 +134,9 @@ impl LogisticRegression {
         let state = result.state();
         let stop = match state.get_termination_status() {
             TerminationStatus::Terminated(TerminationReason::MaxItersReached) => StopReason::IterationCap,
+            TerminationStatus::Terminated(TerminationReason::SolverExit(problem)) if state.get_iter() <= 1 => {
+                return Err(LearnError::Optimiser { problem: problem.clone() });
+            }
             _ => StopReason::Converged,
         };
         let Some(best) = state.get_best_param() else {
@@ -333,7 +336,9 @@ impl CostFunction for Problem<'_, '_> {
     type Output = f64;
 
     fn cost(&self, params: &Array1<f64>) -> Result<f64, argmin::core::Error> {
-        Ok(self.at(params, |known| known.cost))
+        // A line search that sees NaN would go on for ever.
+        let cost = self.at(params, |known| known.cost);
+        if cost.is_finite() { Ok(cost) } else { Err(argmin::core::Error::msg("the objective is not finite")) }
     }
 }
 
@@ -426,6 +431,12 @@ mod tests {
         assert_eq!(fit(&targets, &[0.0; 4]), "there is no row to learn from");
         assert_eq!(fit(&targets, &[1.0; 3]), "4 rows of features, but 3 row weights");
         assert_eq!(fit(&targets, &[1.0, f64::NAN, 1.0, 1.0]), "the weight of row 1 is NaN");
+        let mut huge = SparseMatrix::new(1);
+        huge.push_row([(0, f64::MAX)]);
+        huge.push_row([(0, -f64::MAX)]);
+        let labels = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
+        let error = LogisticRegression::default().fit(&huge, labels.view(), &[1.0; 2], None).unwrap_err();
+        assert!(error.to_string().contains("not finite"), "{error}");
         let mut nan = SparseMatrix::new(1);
         nan.push_row([(0, f64::NAN)]);
         let error = LogisticRegression::default().fit(&nan, ndarray::array![[1.0, 0.0]].view(), &[1.0], None);

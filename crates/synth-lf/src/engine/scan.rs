@@ -453,7 +453,9 @@ impl TextScan<'_> {
             }
         }
         state.lists = lists;
-        let (n_words, ascii) = (words.len(), words.joints().is_some());
+        // What folds to ASCII need not be ASCII: `’` does, and gets shorter.
+        let ascii = words.joints().is_some() && self.text.len() == self.folded.text().len();
+        let n_words = words.len();
         state.scanned[self.id] = Scanned { stamp: state.stamp, n_words, ascii };
         if plan.looks_for_runs {
             self.runs(plan, words.joints(), state);

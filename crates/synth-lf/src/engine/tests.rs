@@ -112,6 +112,8 @@ fn numbers() {
     );
     check(r"count(text, /\d+/) == 2", &[("1 22", true), ("122", false)]);
     check(r#"count(text, "x") == 0"#, &[("abc", true), ("x", false)]);
+    // Counted as written, also where other functions have looked through the folded text.
+    check(r#"text contains word "don't" and chars(text) == 5"#, &[("don’t", true), ("don't", true), ("don’t!", false)]);
     check("upper_ratio(text) > 0.5", &[("ABc", true), ("abC", false), ("123", false)]);
     check("digit_ratio(text) == 0.5", &[("a1 b2", true), ("", false)]);
     check(r#"count(text, ["Love", "Zoo", "love"]) >= 2"#, &[("love", false), ("love LOVE", true)]);
