@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use synth_core::{ClassId, Dataset, LabelMatrix, LabelMatrixBuilder, LabelModel, SoftLabels};
 use synth_label::{ClassBalance, Gold, Method};
-use synth_learn::{Calibration, Evaluation, FeatureSpec, Features, SparseMatrix, TextSpec, Trainer};
+use synth_learn::{Calibration, Evaluation, FeatureSpec, Features, SparseMatrix, TextSpec, Trainer, one_hot};
 
 use crate::label_data::{LabelSet, SplitMix, open_set, texts};
 
@@ -131,9 +131,8 @@ fn bootstrap(set: &TextSet, matrix: &SparseMatrix, seed: u64) -> Result<[f64; 3]
         .zip(&drawn)
         .map(|(&row, &n)| if set.labels.gold[row].is_some() { f64::from(n) } else { 0.0 })
         .collect();
-    let targets = Array2::from_shape_fn((set.train.len(), k), |(i, c)| {
-        f64::from(u8::from(set.labels.gold[set.train[i]].is_some_and(|gold| gold.index() == c)))
-    });
+    let gold: Vec<Option<ClassId>> = set.train.iter().map(|&row| set.labels.gold[row]).collect();
+    let targets = one_hot(&gold, k);
     scores[2] = set.score(&train_and_predict(&train, &targets, &known, &test)?)?.0;
     Ok(scores)
 }
@@ -191,8 +190,8 @@ fn calibration(set: &TextSet) -> Result<()> {
             let mut pool = held_out.clone();
             let drawn: Vec<usize> =
                 (0..CALIBRATION_ROWS).map(|_| pool.swap_remove(random.below(pool.len() as u64) as usize)).collect();
-            let gold =
-                Array2::from_shape_fn((drawn.len(), k), |(i, c)| f64::from(u8::from(set.gold(drawn[i]).index() == c)));
+            let gold: Vec<Option<ClassId>> = drawn.iter().map(|&row| set.labels.gold[row]).collect();
+            let gold = one_hot(&gold, k);
             let found = score(&calibrate(training.model.logits(&matrix.select(&drawn)).view(), gold.view()))?;
             mean.iter_mut().zip(found).for_each(|(mean, figure)| *mean += figure / SEEDS as f64);
         }

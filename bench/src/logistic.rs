@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use ndarray::Array2;
-use synth_learn::LogisticRegression;
+use synth_core::ClassId;
+use synth_learn::{LogisticRegression, one_hot};
 
 use crate::cpu::cpu_seconds;
 use crate::end_model::TextSet;
@@ -21,9 +21,9 @@ pub(crate) fn run(root: &Path, out: &Path) -> Result<()> {
         let (_, matrix) = set.features()?;
         let rows: Vec<usize> = set.train.iter().copied().filter(|&row| set.labels.gold[row].is_some()).collect();
         let features = matrix.select(&rows);
-        let gold: Vec<usize> = rows.iter().filter_map(|&row| Some(set.labels.gold[row]?.index())).collect();
+        let gold: Vec<Option<ClassId>> = rows.iter().map(|&row| set.labels.gold[row]).collect();
         let k = set.labels.matrix.n_classes();
-        let targets = Array2::from_shape_fn((rows.len(), k), |(i, c)| f64::from(u8::from(gold[i] == c)));
+        let targets = one_hot(&gold, k);
         let folder = out.join(name);
         fs::create_dir_all(&folder)?;
         let (mut starts, mut columns, mut values) = (vec![0i64], Vec::new(), Vec::new());
@@ -37,7 +37,10 @@ pub(crate) fn run(root: &Path, out: &Path) -> Result<()> {
         let integers = |numbers: &[i64]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         fs::write(folder.join("starts.i64"), integers(&starts))?;
         fs::write(folder.join("columns.i64"), integers(&columns))?;
-        fs::write(folder.join("labels.i64"), integers(&gold.iter().map(|&c| c as i64).collect::<Vec<_>>()))?;
+        fs::write(
+            folder.join("labels.i64"),
+            integers(&gold.iter().flatten().map(|class| class.index() as i64).collect::<Vec<_>>()),
+        )?;
         fs::write(folder.join("values.f64"), values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())?;
         for l2 in [1e-3, 1e-4] {
             let regression = LogisticRegression { l2, ..LogisticRegression::default() };

@@ -1,9 +1,16 @@
-//! What goes to stdout.
+//! What goes to stdout, and soft labels to files.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
+use synth::core::{Event, Observer, SoftLabels, Stage};
+use synth::io::Reader;
+use synth::io::soft::{Options, Writer};
+use synth::lf::LfError;
+
+use crate::progress::Progress;
 
 /// Prints text. A reader that has gone away is an error of its own kind, which ends the program quietly.
 pub fn print(text: &str) -> Result<()> {
@@ -15,4 +22,21 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints one JSON object.
 pub fn json(value: &impl Serialize) -> Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Reads the records once more and writes them with their soft labels, one row each.
+pub fn soft(out: &Path, reader: &Reader, soft: &SoftLabels, options: &Options, progress: &Progress) -> Result<()> {
+    let mut writer = Writer::create(out, &reader.schema(), soft.classes(), options)?;
+    progress.event(Event::Started { stage: Stage::Write, total: Some(soft.n_rows() as u64) });
+    for batch in reader.batches()? {
+        let batch = batch?;
+        let start = batch.first_row() as usize;
+        writer.write(&batch, soft, start..start + batch.n_rows())?;
+        progress.event(Event::Advanced { stage: Stage::Write, done: (start + batch.n_rows()) as u64 });
+        if progress.cancelled() {
+            return Err(LfError::Cancelled.into());
+        }
+    }
+    progress.event(Event::Finished { stage: Stage::Write });
+    Ok(writer.finish()?)
 }

@@ -10,6 +10,12 @@ pub fn counted(n: u64, one: &str, several: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { several })
 }
 
+/// How many records have each class.
+pub fn class_counts(classes: &[String], counts: &[u64]) -> String {
+    let each: Vec<String> = classes.iter().zip(counts).map(|(class, count)| format!("{class} {count}")).collect();
+    format!("labels: {}", each.join(", "))
+}
+
 /// The analysis of labeling functions as a table.
 pub struct AnalysisTable<'a> {
     pub analysis: &'a Analysis,

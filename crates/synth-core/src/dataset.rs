@@ -135,6 +135,11 @@ enum Common {
     Integer(Int64Array),
 }
 
+/// True for the types that hold text.
+pub fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
 /// One value of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -183,6 +188,19 @@ impl Column {
             Some(Common::Text(texts)) => texts.is_valid(row).then(|| texts.value(row)),
             Some(_) => None,
             None => text_at(&self.array, row),
+        }
+    }
+
+    /// The items of the list at a row; `None` where it is null or the column holds no lists.
+    pub fn items(&self, row: usize) -> Option<ArrayRef> {
+        if self.array.is_null(row) {
+            return None;
+        }
+        match self.array.data_type() {
+            DataType::List(_) => Some(self.array.as_list::<i32>().value(row)),
+            DataType::LargeList(_) => Some(self.array.as_list::<i64>().value(row)),
+            DataType::FixedSizeList(..) => Some(self.array.as_fixed_size_list().value(row)),
+            _ => None,
         }
     }
 

@@ -38,7 +38,7 @@ mod patterns;
 mod soft_labels;
 
 pub use class::{ClassId, ClassSet, MAX_CLASSES, Vote};
-pub use dataset::{Column, Dataset, Row, Value};
+pub use dataset::{Column, Dataset, Row, Value, is_text};
 pub use error::CoreError;
 pub use events::{Event, Observer, Silent, Stage};
 pub use label_matrix::{LabelMatrix, LabelMatrixBuilder};

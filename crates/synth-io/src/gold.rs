@@ -2,10 +2,10 @@
 
 use arrow_array::Array;
 use arrow_schema::{DataType, Schema};
-use synth_core::{ClassId, ClassSet, Dataset};
+use synth_core::{ClassId, ClassSet, Dataset, is_text};
 
 use crate::IoError;
-use crate::ids::{is_text, no_field, text, type_of};
+use crate::ids::{no_field, text, type_of};
 
 /// A field that holds the true class of a record: its name, or its index if the field holds integers.
 ///

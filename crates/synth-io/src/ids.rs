@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Schema};
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use synth_core::Dataset;
+use synth_core::{Dataset, is_text};
 
 use crate::IoError;
 
@@ -179,10 +179,6 @@ pub(crate) fn text(array: &ArrayRef, row: usize) -> std::borrow::Cow<'_, str> {
         // Only these types pass where columns are chosen.
         _ => "".into(),
     }
-}
-
-pub(crate) fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The type of a field, nested fields by dots, as [`Dataset::column`] finds it.

@@ -4,8 +4,9 @@
 //! one integer type it is asked for. The format is a magic number, a length, and a Python dictionary of three keys.
 
 use std::io::{self, Read};
+use std::path::Path;
 
-use crate::NpyProblem;
+use crate::{IoError, NpyProblem};
 
 /// What an array is.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,17 @@ pub(crate) struct Header {
 pub(crate) enum HeaderError {
     Io(io::Error),
     Problem(NpyProblem),
+}
+
+impl HeaderError {
+    /// The error of the file at a path.
+    pub(crate) fn at(self, path: &Path) -> IoError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) => IoError::Read { path, source },
+            Self::Problem(problem) => IoError::Npy { path, problem },
+        }
+    }
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";

@@ -65,8 +65,9 @@ impl Calibration {
     /// labeling functions of which some class has more.
     ///
     /// Alexandari, Kundaje, Shrikumar (2020), Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at
-    /// Label Shift Adaptation, eq. 5. Biases have a normal prior around 0, so that few rows do not move them far. Where logits and targets disagree so much that the best temperature would turn the order of classes
-    /// round, and for n = 0, [`Calibration::of_temperature`].
+    /// Label Shift Adaptation, eq. 5. Biases have a normal prior around 0, so that few rows do not move them far. Where
+    /// logits and targets disagree so much that the best temperature would turn the order of classes round, and for
+    /// n = 0, [`Calibration::of_temperature`].
     ///
     /// # Shapes
     /// `logits` and `targets`: `[n, k]`.

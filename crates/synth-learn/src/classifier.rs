@@ -265,14 +265,22 @@ impl Training {
 
 /// The calibration that fits the rows with gold.
 fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<Calibration, LearnError> {
-    let known: Vec<(usize, usize)> =
-        gold.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?.index()))).collect();
-    if known.is_empty() {
+    let rows: Vec<usize> = (0..gold.len()).filter(|&row| gold[row].is_some()).collect();
+    if rows.is_empty() {
         return Err(LearnError::NoGold);
     }
-    let rows: Vec<usize> = known.iter().map(|(row, _)| *row).collect();
-    let targets = Array2::from_shape_fn((known.len(), logits.ncols()), |(i, c)| f64::from(u8::from(known[i].1 == c)));
+    let targets = one_hot(gold, logits.ncols()).select(Axis(0), &rows);
     Ok(Calibration::of_temperature_and_bias(logits.select(Axis(0), &rows).view(), targets.view()))
+}
+
+/// Gold labels as targets: 1 for the class of a row, 0 for the others, and where it is not known for all.
+///
+/// # Shapes
+/// `gold: [n]`, the result `[n, k]`.
+pub fn one_hot(gold: &[Option<ClassId>], n_classes: usize) -> Array2<f64> {
+    Array2::from_shape_fn((gold.len(), n_classes), |(row, c)| {
+        f64::from(u8::from(gold[row].is_some_and(|class| class.index() == c)))
+    })
 }
 
 /// Turns records into distributions over classes.

@@ -8,6 +8,7 @@ use synth_core::ClassId;
 use synth_core::metrics::LOG_LOSS_CLIP;
 
 use crate::LearnError;
+use crate::softmax::most_probable;
 
 /// Scores of distributions against gold.
 ///
@@ -113,9 +114,7 @@ impl Evaluation {
         if let Some(((row, _), &value)) = probs.indexed_iter().find(|(_, p)| !p.is_finite()) {
             return Err(LearnError::BadValue { what: "a probability", row, value });
         }
-        let rows = probs.rows().into_iter();
-        let predicted: Vec<usize> =
-            rows.map(|row| (1..k).fold(0, |best, c| if row[c] > row[best] { c } else { best })).collect();
+        let predicted: Vec<usize> = probs.rows().into_iter().map(most_probable).collect();
         let gold: Vec<usize> = gold.iter().map(|class| class.index()).collect();
         let all = || predicted.iter().copied().zip(gold.iter().copied());
         let confusion = confusion(k, all());

@@ -3,6 +3,8 @@
 use ndarray::ArrayView2;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::softmax::most_probable;
+
 /// Deals rows into `n_folds` folds, each with about as many rows of each class (by the most probable one) as the
 /// others. Depends on nothing but the targets and the seed.
 pub(crate) fn stratified(targets: ArrayView2<'_, f64>, n_folds: usize, seed: u64) -> Vec<usize> {
@@ -10,10 +12,7 @@ pub(crate) fn stratified(targets: ArrayView2<'_, f64>, n_folds: usize, seed: u64
         .rows()
         .into_iter()
         .enumerate()
-        .map(|(row, target)| {
-            let best = (1..target.len()).fold(0, |best, c| if target[c] > target[best] { c } else { best });
-            (best, xxh3_64_with_seed(&(row as u64).to_le_bytes(), seed), row)
-        })
+        .map(|(row, target)| (most_probable(target), xxh3_64_with_seed(&(row as u64).to_le_bytes(), seed), row))
         .collect();
     order.sort_unstable();
     let mut folds = vec![0; order.len()];

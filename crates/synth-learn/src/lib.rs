@@ -38,7 +38,7 @@ mod softmax;
 mod sparse;
 
 pub use calibration::Calibration;
-pub use classifier::{CalibratedOn, Classifier, L2_GRID, Trainer, Training, TrainingReport};
+pub use classifier::{CalibratedOn, Classifier, L2_GRID, Trainer, Training, TrainingReport, one_hot};
 pub use error::LearnError;
 pub use evaluation::{Bin, ClassScores, Evaluation, Interval};
 pub use features::{FeatureSpec, Features, TextSpec};

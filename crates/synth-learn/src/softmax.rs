@@ -1,4 +1,6 @@
-//! Logits to distributions.
+//! Logits to distributions, distributions to classes.
+
+use ndarray::ArrayView1;
 
 /// Turns logits into a distribution, in place, and returns ln Σ exp(xᵢ).
 pub(crate) fn softmax(logits: &mut [f64]) -> f64 {
@@ -11,4 +13,9 @@ pub(crate) fn softmax(logits: &mut [f64]) -> f64 {
     }
     logits.iter_mut().for_each(|x| *x /= sum);
     top + sum.ln()
+}
+
+/// The most probable class; of several, the first.
+pub(crate) fn most_probable(probs: ArrayView1<'_, f64>) -> usize {
+    (1..probs.len()).fold(0, |best, c| if probs[c] > probs[best] { c } else { best })
 }

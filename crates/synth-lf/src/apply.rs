@@ -13,8 +13,6 @@ use crate::{FieldProblem, LfError};
 
 /// Rows a thread takes at a time: enough to make handing out work cheap, few enough to keep all threads busy.
 const CHUNK: usize = 1024;
-/// Chunks between two visits to the matrix. Their memory is used again, so that it stays in the cache.
-const GROUP: usize = 16;
 /// Rows between two looks at the observer, where the caller does not set batches itself.
 pub(crate) const BATCH: usize = 64 * CHUNK;
 
@@ -31,11 +29,6 @@ pub(crate) struct ChunkVotes {
 }
 
 impl ChunkVotes {
-    fn clear(&mut self) {
-        self.votes.clear();
-        self.ends.clear();
-    }
-
     pub(crate) fn fault(&mut self, lf_idx: u32, row: u64, message: String) {
         self.faults.push((lf_idx, Fault { row, message }));
     }
@@ -49,29 +42,29 @@ pub(crate) fn batch<S>(
     builder: &mut LabelMatrixBuilder,
     faults: &mut Faults,
 ) -> Result<Vec<FieldProblem>, CoreError> {
-    let mut problems = Vec::new();
     let starts: Vec<usize> = rows.clone().step_by(CHUNK).collect();
-    let mut chunks: Vec<ChunkVotes> = Vec::new();
-    for group in starts.chunks(GROUP) {
-        chunks.resize_with(group.len(), ChunkVotes::default);
-        chunks.par_iter_mut().zip(group).for_each_init(scratch, |scratch, (out, &start)| {
-            out.clear();
+    let chunks: Vec<ChunkVotes> = starts
+        .into_par_iter()
+        .map_init(scratch, |scratch, start| {
+            let mut out = ChunkVotes::default();
             for row in start..(start + CHUNK).min(rows.end) {
-                vote(scratch, row, out);
+                vote(scratch, row, &mut out);
                 out.ends.push(out.votes.len());
             }
-        });
-        for chunk in &mut chunks {
-            let mut start = 0;
-            for &end in &chunk.ends {
-                builder.push_sparse(&chunk.votes[start..end])?;
-                start = end;
-            }
-            for (lf_idx, fault) in chunk.faults.drain(..) {
-                faults.push(lf_idx as usize, fault);
-            }
-            problems.append(&mut chunk.problems);
+            out
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for chunk in chunks {
+        let mut start = 0;
+        for end in chunk.ends {
+            builder.push_sparse(&chunk.votes[start..end])?;
+            start = end;
         }
+        for (lf_idx, fault) in chunk.faults {
+            faults.push(lf_idx as usize, fault);
+        }
+        problems.extend(chunk.problems);
     }
     Ok(problems)
 }

@@ -72,16 +72,17 @@ pub struct WordRanges {
     /// Where words begin and end, in turn. What stands behind `2 * len` is left over from other texts.
     edges: Vec<usize>,
     len: usize,
-    /// Signs that join two parts of a word; `None` if the text is not ASCII.
-    joints: Option<Vec<usize>>,
+    ascii: bool,
+    /// Signs that join two parts of a word, if the text is ASCII.
+    joints: Vec<usize>,
 }
 
 impl WordRanges {
     /// Finds the words of a text, in order, in place of those of the text before.
     pub fn find(&mut self, text: &str) {
-        if !self.find_ascii(text.as_bytes()) {
+        self.ascii = self.find_ascii(text.as_bytes());
+        if !self.ascii {
             self.len = 0;
-            self.joints = None;
             mixed_words(text, &mut |word| self.push(word));
         }
     }
@@ -100,7 +101,7 @@ impl WordRanges {
     /// The signs that join two parts of a word, like the one in "don't", if the text is ASCII: everything else in its
     /// words is a letter, a digit or an underscore.
     pub fn joints(&self) -> Option<&[usize]> {
-        self.joints.as_deref()
+        self.ascii.then_some(&self.joints[..])
     }
 
     /// The bytes of word `i`, from 0.
@@ -130,9 +131,8 @@ impl WordRanges {
     fn find_ascii(&mut self, bytes: &[u8]) -> bool {
         let mut pending = Block::default();
         let mut joins = 0;
-        let joints = self.joints.get_or_insert_default();
-        joints.clear();
-        let mut edges = Edges { list: &mut self.edges, joints, len: 0, inside: 0 };
+        self.joints.clear();
+        let mut edges = Edges { list: &mut self.edges, joints: &mut self.joints, len: 0, inside: 0 };
         for at in (0..bytes.len()).step_by(64) {
             let block = match bytes[at..].first_chunk() {
                 Some(whole) => Block::of(whole),

@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use ndarray::Array2;
 use synth::batches;
 use synth::core::metrics::Scores;
 use synth::core::{ClassId, LabelModel, SoftLabels};
 use synth::io::{ReadOptions, Reader, Source};
 use synth::label::{Analysis, ClassBalance, Gold, Majority};
-use synth::learn::{FeatureSpec, Features, SparseMatrix, TextSpec, Trainer};
+use synth::learn::{FeatureSpec, Features, TextSpec, Trainer, one_hot};
 use synth::lf::LfSet;
 use synth::lf::lang::compile;
 
@@ -69,12 +68,9 @@ pub fn run(_: &DemoArgs, progress: &Progress) -> Result<ExitCode> {
 fn end_model(reader: &Reader, soft: &SoftLabels, majority: &SoftLabels, gold: &[Option<ClassId>]) -> Result<String> {
     let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
     let features = Features::fit(spec, batches(reader)?, |_| true)?;
-    let mut matrix = SparseMatrix::new(features.n_columns());
-    for batch in reader.batches()? {
-        matrix.append(&features.of_records(&batch?)?);
-    }
-    let (n, k) = (soft.n_rows(), soft.classes().len());
-    let known = Array2::from_shape_fn((n, k), |(i, c)| f64::from(u8::from(gold[i].is_some_and(|g| g.index() == c))));
+    let matrix = features.of_batches(batches(reader)?)?;
+    let n = soft.n_rows();
+    let known = one_hot(gold, soft.classes().len());
     let covered: Vec<f64> = (0..n).map(|row| f64::from(u8::from(soft.covered(row)))).collect();
     let mut text = String::from(
         "\nAn end model learns from the texts, so it also knows of records that no function votes on. Each record is\n\

@@ -15,7 +15,7 @@ use crate::args::{Common, EvaluateArgs};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
 use crate::progress::Progress;
-use crate::table::counted;
+use crate::table::{counted, trimmed};
 use crate::{inputs, output};
 
 /// What `--json` prints.
@@ -79,20 +79,19 @@ fn render(classes: &ClassSet, evaluation: &Evaluation) -> String {
         let figures = [scores.precision, scores.recall, scores.f1, scores.roc_auc, scores.pr_auc].map(optional);
         table.add_row([name.clone(), scores.n.to_string()].into_iter().chain(figures));
     }
-    text.push_str(&format!("{}\n\nrows: the gold class; columns: the class it was given\n\n", trimmed(&table)));
+    text.push_str(&format!("{}\nrows: the gold class; columns: the class it was given\n\n", trimmed(&table)));
     let mut header = vec![""];
     header.extend(classes.names().iter().map(String::as_str));
     let mut table = plain(&header);
     for (name, row) in classes.names().iter().zip(&evaluation.confusion) {
         table.add_row(std::iter::once(name.clone()).chain(row.iter().map(u64::to_string)));
     }
-    text.push_str(&format!("{}\n\nhow sure it was, and how often it was right\n\n", trimmed(&table)));
+    text.push_str(&format!("{}\nhow sure it was, and how often it was right\n\n", trimmed(&table)));
     let mut table = plain(&["confidence", "records", "right"]);
     for bin in evaluation.reliability.iter().filter(|bin| bin.n > 0) {
         table.add_row([optional(bin.confidence), bin.n.to_string(), optional(bin.accuracy)]);
     }
     text.push_str(&trimmed(&table));
-    text.push('\n');
     text
 }
 
@@ -102,8 +101,4 @@ fn plain(header: &[&str]) -> Table {
     table.load_preset(NOTHING).set_header(header);
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
-}
-
-fn trimmed(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

@@ -18,7 +18,7 @@ use crate::errors::{FOUND, hinted, unboxed};
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
-use crate::table::counted;
+use crate::table::{class_counts, counted};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -283,18 +283,7 @@ impl<'a> Job<'a> {
 
     /// Reads the records a second time and writes them with their soft labels.
     fn write_soft(&self, out: &Path, reader: &Reader, soft: &SoftLabels, fingerprint: &str) -> Result<()> {
-        let options = self.output_options(fingerprint, soft.n_rows() as u64);
-        let mut writer = soft::Writer::create(out, &reader.schema(), soft.classes(), &options)?;
-        self.progress.event(Event::Started { stage: Stage::Write, total: Some(soft.n_rows() as u64) });
-        for batch in reader.batches()? {
-            let batch = batch?;
-            let start = batch.first_row() as usize;
-            writer.write(&batch, soft, start..start + batch.n_rows())?;
-            self.progress.event(Event::Advanced { stage: Stage::Write, done: (start + batch.n_rows()) as u64 });
-            self.check_cancelled()?;
-        }
-        self.progress.event(Event::Finished { stage: Stage::Write });
-        Ok(writer.finish()?)
+        output::soft(out, reader, soft, &self.output_options(fingerprint, soft.n_rows() as u64), self.progress)
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -417,9 +406,7 @@ fn describe(summary: &Summary) -> String {
         text.push_str(&report.to_string());
     }
     if let Some(labels) = &summary.labels {
-        let counts: Vec<String> =
-            summary.classes.iter().zip(labels).map(|(class, count)| format!("{class} {count}")).collect();
-        text.push_str(&format!("labels: {}\n", counts.join(", ")));
+        text.push_str(&format!("{}\n", class_counts(&summary.classes, labels)));
     }
     let written: Vec<String> = summary.written.iter().map(|path| path.display().to_string()).collect();
     if !written.is_empty() {

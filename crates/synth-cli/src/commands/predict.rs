@@ -14,7 +14,7 @@ use crate::args::{Common, PredictArgs};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
 use crate::progress::Progress;
-use crate::table::counted;
+use crate::table::{class_counts, counted};
 use crate::{inputs, output};
 
 /// What `--json` prints.
@@ -37,9 +37,8 @@ pub fn run(args: &PredictArgs, common: &Common, progress: &Progress) -> Result<E
     if common.json {
         output::json(&summary)?;
     } else {
-        let labels = summary.classes.iter().zip(&summary.labels).map(|(class, n)| format!("{class} {n}"));
-        let labels: Vec<String> = labels.collect();
-        progress.note(&format!("{}; labels: {}", counted(summary.n, "record", "records"), labels.join(", ")));
+        let labels = class_counts(&summary.classes, &summary.labels);
+        progress.note(&format!("{}; {labels}", counted(summary.n, "record", "records")));
     }
     Ok(ExitCode::SUCCESS)
 }

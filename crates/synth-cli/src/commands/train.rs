@@ -12,7 +12,7 @@ use synth::core::{ClassId, Dataset, Event, Observer, SoftLabels, Stage};
 use synth::io::gold::GoldColumn;
 use synth::io::ids::{IdColumn, Unique};
 use synth::io::{Reader, soft};
-use synth::learn::{CalibratedOn, FeatureSpec, Features, SparseMatrix, TextSpec, Trainer, TrainingReport};
+use synth::learn::{CalibratedOn, FeatureSpec, Features, TextSpec, Trainer, TrainingReport};
 
 use crate::args::{Common, TrainArgs, TrainUncovered};
 use crate::config::Config;
@@ -58,10 +58,7 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
     };
     let weights: Vec<f64> = joined.soft_rows.iter().map(|row| joined.weight(*row, args.uncovered)).collect();
     let features = Features::fit(spec, batches(&reader)?, |row| weights[row as usize] > 0.0)?;
-    let mut matrix = SparseMatrix::new(features.n_columns());
-    for batch in reader.batches()? {
-        matrix.append(&features.of_records(&batch?)?);
-    }
+    let matrix = features.of_batches(batches(&reader)?)?;
     progress.event(Event::Started { stage: Stage::Fit, total: None });
     let trainer = Trainer { l2: args.l2, balanced: args.balanced, seed: args.seed, ..Trainer::default() };
     let training = trainer.train(&matrix, joined.targets().view(), &weights);
@@ -80,13 +77,7 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
             n_rows: Some(probs.n_rows() as u64),
             ..soft::Options::default()
         };
-        let mut writer = soft::Writer::create(path, &reader.schema(), &classes, &options)?;
-        for batch in reader.batches()? {
-            let batch = batch?;
-            let start = batch.first_row() as usize;
-            writer.write(&batch, &probs, start..start + batch.n_rows())?;
-        }
-        writer.finish()?;
+        output::soft(path, &reader, &probs, &options, progress)?;
     }
     let report = training.report.clone();
     training.classifier(classes.clone(), features)?.save(&args.model)?;

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Schema};
-use synth_core::{ClassSet, Dataset, Silent, SoftLabels, Value};
+use synth_core::{ClassSet, Column, Dataset, Silent, SoftLabels, Value};
 
 use crate::ids::{IdColumn, Unique, type_of};
-use crate::npy::{Header, HeaderError};
+use crate::npy::Header;
 use crate::{Format, IoError, ReadOptions, Reader, SoftProblem, Source};
 
 /// Soft labels as a file has them.
@@ -111,7 +111,7 @@ impl ProbColumns {
     /// The probabilities of a row; `None` where it has none.
     fn probs(&self, records: &Dataset, row: usize) -> Option<Vec<f64>> {
         match self {
-            Self::List(name) => list(records.column(name)?.array(), row),
+            Self::List(name) => list(&records.column(name)?, row),
             Self::Each(names) => names
                 .iter()
                 .map(|name| match records.column(name)?.value(row)? {
@@ -123,16 +123,8 @@ impl ProbColumns {
     }
 }
 
-fn list(array: &ArrayRef, row: usize) -> Option<Vec<f64>> {
-    if array.is_null(row) {
-        return None;
-    }
-    let items = match array.data_type() {
-        DataType::List(_) => array.as_list::<i32>().value(row),
-        DataType::LargeList(_) => array.as_list::<i64>().value(row),
-        DataType::FixedSizeList(..) => array.as_fixed_size_list().value(row),
-        _ => return None,
-    };
+fn list(column: &Column, row: usize) -> Option<Vec<f64>> {
+    let items = column.items(row)?;
     // JSONL has integers where all probabilities are 0 or 1.
     let items = arrow_cast::cast(&items, &DataType::Float64).ok()?;
     let items = items.as_primitive::<Float64Type>();
@@ -144,10 +136,7 @@ fn load_npy(path: &Path, classes: Option<&ClassSet>) -> Result<Loaded, IoError> 
     let classes = classes.ok_or_else(|| problem(SoftProblem::NoClasses))?;
     let file = File::open(path).map_err(|source| IoError::Open { path: path.to_owned(), source })?;
     let mut file = BufReader::new(file);
-    let header = Header::read(&mut file).map_err(|error| match error {
-        HeaderError::Io(source) => IoError::Read { path: path.to_owned(), source },
-        HeaderError::Problem(found) => IoError::Npy { path: path.to_owned(), problem: found },
-    })?;
+    let header = Header::read(&mut file).map_err(|error| error.at(path))?;
     let shape = match header.shape[..] {
         [n, k] if header.descr == "<f8" && !header.fortran_order => (n, k),
         _ => return Err(problem(SoftProblem::NotFloats { descr: header.descr })),

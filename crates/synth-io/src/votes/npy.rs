@@ -6,7 +6,7 @@ use std::path::Path;
 
 use synth_core::{ClassId, ClassSet, LabelMatrix, LabelMatrixBuilder, LfVote};
 
-use crate::npy::{Header, HeaderError};
+use crate::npy::Header;
 use crate::{AtomicFile, IoError, NpyProblem};
 
 /// Reads votes from a file; `-` is stdin. See [`read_npy`].
@@ -41,10 +41,7 @@ pub fn read_npy(
     let problem = |problem| IoError::Npy { path: name.to_owned(), problem };
     let read = |source| IoError::Read { path: name.to_owned(), source };
     let core = |source| IoError::Core { path: name.to_owned(), source };
-    let header = Header::read(&mut reader).map_err(|error| match error {
-        HeaderError::Io(source) => read(source),
-        HeaderError::Problem(found) => problem(found),
-    })?;
+    let header = Header::read(&mut reader).map_err(|error| error.at(name))?;
     let [n, m] = header.shape[..] else {
         return Err(problem(NpyProblem::Dimensions { got: header.shape.len() }));
     };

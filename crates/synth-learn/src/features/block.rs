@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use synth_core::{Column, Dataset, Value};
+use synth_core::{Column, Dataset, Value, is_text};
 
 use super::ngrams::{N_BUCKETS, Ngrams};
 use super::{CHUNK, FeatureSpec, TextSpec};
@@ -77,21 +76,28 @@ impl Block {
         (!fine).then(|| format!("the features of `{}` make no sense", self.field()))
     }
 
-    /// The block over the records of a batch.
-    pub(super) fn open(&self, records: &Dataset) -> Result<Reader<'_>, LearnError> {
+    /// For each bucket its column in the block; empty for blocks without n-grams.
+    pub(super) fn columns_of_buckets(&self) -> Vec<u32> {
+        let Self::Text { buckets, .. } = self else { return Vec::new() };
+        let mut columns = vec![NO_COLUMN; N_BUCKETS];
+        for (column, &bucket) in (0..).zip(buckets) {
+            columns[bucket as usize] = column;
+        }
+        columns
+    }
+
+    /// The block over the records of a batch, with its [`Block::columns_of_buckets`].
+    pub(super) fn open<'a>(
+        &'a self,
+        records: &Dataset,
+        columns_of_buckets: &'a [u32],
+    ) -> Result<Reader<'a>, LearnError> {
         let column = match self {
             Self::Text { spec, .. } => column(records, &spec.field, "text", is_text)?,
             Self::Number { field, .. } => column(records, field, "numbers", is_number)?,
             Self::Category { field, .. } => column(records, field, "a category", is_category)?,
             Self::Embedding { field, .. } => column(records, field, "lists of numbers", is_list)?,
         };
-        let mut columns_of_buckets = Vec::new();
-        if let Self::Text { buckets, .. } = self {
-            columns_of_buckets = vec![NO_COLUMN; N_BUCKETS];
-            for (column, &bucket) in (0..).zip(buckets) {
-                columns_of_buckets[bucket as usize] = column;
-            }
-        }
         Ok(Reader { block: self, column, columns_of_buckets, first_row: records.first_row() })
     }
 }
@@ -112,10 +118,6 @@ fn column(
         return Ok(column);
     }
     Err(LearnError::FieldType { field: field.to_owned(), needed, got: data_type.to_string() })
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 fn is_number(data_type: &DataType) -> bool {
@@ -143,14 +145,8 @@ fn number(column: &Column, row: usize) -> Option<f64> {
     }
 }
 
-fn vector(array: &ArrayRef, row: usize) -> Option<Vec<f64>> {
-    let items = match array.data_type() {
-        _ if array.is_null(row) => return None,
-        DataType::List(_) => array.as_list::<i32>().value(row),
-        DataType::LargeList(_) => array.as_list::<i64>().value(row),
-        DataType::FixedSizeList(..) => array.as_fixed_size_list().value(row),
-        _ => return None,
-    };
+fn vector(column: &Column, row: usize) -> Option<Vec<f64>> {
+    let items = column.items(row)?;
     Some(match items.data_type() {
         // A number that is missing inside a vector is none; whoever asks for it is told so.
         DataType::Float32 => {
@@ -171,7 +167,7 @@ fn finite(number: f64, field: &str, row: u64) -> Result<f64, LearnError> {
 pub(super) struct Reader<'a> {
     block: &'a Block,
     column: Column,
-    columns_of_buckets: Vec<u32>,
+    columns_of_buckets: &'a [u32],
     first_row: u64,
 }
 
@@ -226,7 +222,7 @@ impl Reader<'_> {
                 cells.extend(known.map(|at| (first + at as u32, 1.0)));
             }
             Block::Embedding { field, length } => {
-                let Some(vector) = vector(self.column.array(), row) else { return Ok(()) };
+                let Some(vector) = vector(&self.column, row) else { return Ok(()) };
                 if vector.len() != *length {
                     let (expected, got) = (*length, vector.len());
                     return Err(LearnError::VectorLength { field: field.clone(), row: position, expected, got });
@@ -307,7 +303,7 @@ impl Fitting {
             Self::Embedding { field, length } => {
                 let column = column(records, field, "lists of numbers", is_list)?;
                 if length.is_none() {
-                    *length = rows.iter().find_map(|&row| vector(column.array(), row)).map(|vector| vector.len());
+                    *length = rows.iter().find_map(|&row| vector(&column, row)).map(|vector| vector.len());
                 }
             }
         }
@@ -343,7 +339,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::builder::{Float32Builder, ListBuilder};
-    use arrow_array::{BooleanArray, Float64Array, RecordBatch, StringArray};
+    use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 
     use super::super::Features;
     use super::*;

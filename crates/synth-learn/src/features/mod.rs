@@ -90,6 +90,8 @@ impl FeatureSpec {
 pub struct Features {
     spec: FeatureSpec,
     blocks: Vec<Block>,
+    /// For each block, where its n-grams are looked up.
+    columns_of_buckets: Vec<Vec<u32>>,
     n_columns: usize,
 }
 
@@ -115,8 +117,13 @@ impl Features {
             fitting.par_iter_mut().try_for_each(|block| block.learn(&records, &rows))?;
         }
         let blocks = fitting.into_iter().map(Fitting::finish).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::with(spec, blocks))
+    }
+
+    fn with(spec: FeatureSpec, blocks: Vec<Block>) -> Self {
+        let columns_of_buckets = blocks.iter().map(Block::columns_of_buckets).collect();
         let n_columns = blocks.iter().map(Block::n_columns).sum();
-        Ok(Self { spec, blocks, n_columns })
+        Self { spec, blocks, columns_of_buckets, n_columns }
     }
 
     /// Features that were saved; or what is wrong with them.
@@ -128,8 +135,7 @@ impl Features {
         if let Some(problem) = blocks.iter().find_map(Block::problem) {
             return Err(problem);
         }
-        let n_columns = blocks.iter().map(Block::n_columns).sum();
-        Ok(Self { spec, blocks, n_columns })
+        Ok(Self::with(spec, blocks))
     }
 
     /// What they are made from.
@@ -146,13 +152,29 @@ impl Features {
         self.n_columns
     }
 
+    /// The features of all records of some batches: `[n, d]`.
+    ///
+    /// # Errors
+    /// As [`Features::of_records`]; the records cannot be read.
+    pub fn of_batches<I>(&self, batches: I) -> Result<SparseMatrix, LearnError>
+    where
+        I: IntoIterator<Item = Result<Dataset, BoxError>>,
+    {
+        let mut matrix = SparseMatrix::new(self.n_columns);
+        for records in batches {
+            matrix.append(&self.of_records(&records.map_err(LearnError::Records)?)?);
+        }
+        Ok(matrix)
+    }
+
     /// The features of records: `[n, d]`.
     ///
     /// # Errors
     /// A field does not exist, or holds something else than it should; a vector of another length, a number that is
     /// not finite.
     pub fn of_records(&self, records: &Dataset) -> Result<SparseMatrix, LearnError> {
-        let readers = self.blocks.iter().map(|block| block.open(records)).collect::<Result<Vec<_>, _>>()?;
+        let blocks = self.blocks.iter().zip(&self.columns_of_buckets);
+        let readers = blocks.map(|(block, columns)| block.open(records, columns)).collect::<Result<Vec<_>, _>>()?;
         let starts: Vec<usize> = (0..records.n_rows()).step_by(CHUNK).collect();
         let chunks: Vec<SparseMatrix> = starts
             .into_par_iter()

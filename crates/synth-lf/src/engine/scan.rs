@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use regex_syntax::is_word_character;
-use synth_core::{ClassId, Column, Dataset, LfVote, Value};
+use synth_core::{ClassId, Column, Dataset, LfVote, Value, is_text};
 use synth_text::{Folded, WordRanges, tokens};
 
 use super::function_set::FunctionSet;
@@ -50,7 +50,7 @@ impl Engine {
 impl FieldKind {
     fn accepts(self, data_type: &arrow_schema::DataType) -> bool {
         use arrow_schema::DataType;
-        let is_text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        let is_text = is_text(data_type);
         *data_type == DataType::Null
             || match self {
                 Self::Any => true,

@@ -157,8 +157,8 @@ fn head(text: &Folded, range: &Range<usize>) -> u64 {
 }
 
 /// How many bits of 8 bytes a string leaves unused. No branch: which of the lengths of words comes next cannot be
-/// predicted. An empty string would leave 64, for which shifts stand still: it is all there is of its text, so its bytes
-/// are zeros all the same.
+/// predicted. An empty string would leave 64, for which shifts stand still, so its key holds whatever stands beside it;
+/// its length keeps it apart from all strings that are not empty.
 #[inline]
 fn unused_bits(len: usize) -> u32 {
     64 - 8 * len.min(8) as u32
