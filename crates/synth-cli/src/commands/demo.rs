@@ -75,7 +75,7 @@ fn end_model(reader: &Reader, soft: &SoftLabels, majority: &SoftLabels, gold: &[
     let mut text = String::from(
         "\nAn end model learns from the texts, so it also knows of records that no function votes on. Each record is\n\
          scored by a model that did not see it. So few records teach less than the functions know; with more of them\n\
-         it is the other way round:\n",
+         it is often the other way round:\n",
     );
     for (name, targets, weights) in [
         ("on majority", majority.to_array(), &covered),
