@@ -132,7 +132,7 @@ fn bootstrap(set: &TextSet, matrix: &SparseMatrix, seed: u64) -> Result<[f64; 3]
         .map(|(&row, &n)| if set.labels.gold[row].is_some() { f64::from(n) } else { 0.0 })
         .collect();
     let gold: Vec<Option<ClassId>> = set.train.iter().map(|&row| set.labels.gold[row]).collect();
-    let targets = one_hot(&gold, k);
+    let targets = one_hot(&gold, k)?;
     scores[2] = set.score(&train_and_predict(&train, &targets, &known, &test)?)?.0;
     Ok(scores)
 }
@@ -191,8 +191,8 @@ fn calibration(set: &TextSet) -> Result<()> {
             let drawn: Vec<usize> =
                 (0..CALIBRATION_ROWS).map(|_| pool.swap_remove(random.below(pool.len() as u64) as usize)).collect();
             let gold: Vec<Option<ClassId>> = drawn.iter().map(|&row| set.labels.gold[row]).collect();
-            let gold = one_hot(&gold, k);
-            let found = score(&calibrate(training.model.logits(&matrix.select(&drawn)).view(), gold.view()))?;
+            let gold = one_hot(&gold, k)?;
+            let found = score(&calibrate(training.model.logits(&matrix.select(&drawn)).view(), gold.view())?)?;
             mean.iter_mut().zip(found).for_each(|(mean, figure)| *mean += figure / SEEDS as f64);
         }
         figures.push(mean);

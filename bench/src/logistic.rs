@@ -23,7 +23,7 @@ pub(crate) fn run(root: &Path, out: &Path) -> Result<()> {
         let features = matrix.select(&rows);
         let gold: Vec<Option<ClassId>> = rows.iter().map(|&row| set.labels.gold[row]).collect();
         let k = set.labels.matrix.n_classes();
-        let targets = one_hot(&gold, k);
+        let targets = one_hot(&gold, k)?;
         let folder = out.join(name);
         fs::create_dir_all(&folder)?;
         let (mut starts, mut columns, mut values) = (vec![0i64], Vec::new(), Vec::new());

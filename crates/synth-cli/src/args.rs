@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Config;
+
 /// Turns unlabelled records into training data.
 ///
 /// You write labeling functions instead of labels; synth works out how far each can be trusted and gives every
@@ -87,24 +89,15 @@ pub struct FmtArgs {
     pub check: bool,
 }
 
-/// Where records and labeling functions come from.
+/// Where records come from.
 #[derive(Debug, Args)]
-pub struct InputArgs {
+pub struct RecordArgs {
     /// Records: .jsonl, .csv, .parquet, .arrow, also .gz or .zst; `-` is stdin
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// The format of stdin [default: jsonl]
     #[arg(long, value_name = "FORMAT")]
     pub stdin_format: Option<DataFormat>,
-    /// Labeling functions
-    #[arg(long, value_name = "FILE.lf", num_args = 1..)]
-    pub lfs: Vec<PathBuf>,
-    /// The classes, in order [default: as the .lf files declare them]
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    pub classes: Vec<String>,
-    /// The field that holds known labels: class names, or class numbers from 0
-    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
-    pub gold: Option<String>,
     /// The field that names each record [default: id, else the row number]
     #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
     pub id: Option<String>,
@@ -114,6 +107,43 @@ pub struct InputArgs {
     /// Write the records that were set aside to this file
     #[arg(long, value_name = "FILE", requires = "skip_bad")]
     pub bad_out: Option<PathBuf>,
+}
+
+impl RecordArgs {
+    /// The field of ids, by flag or settings.
+    pub fn id<'a>(&'a self, config: &'a Config) -> Option<&'a str> {
+        self.id.as_deref().or(config.data.id.as_deref())
+    }
+}
+
+/// Where known labels come from.
+#[derive(Debug, Args)]
+pub struct GoldArgs {
+    /// The field that holds known labels: class names, or class numbers from 0
+    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
+    pub gold: Option<String>,
+}
+
+impl GoldArgs {
+    /// The field, by flag or settings.
+    pub fn field<'a>(&'a self, config: &'a Config) -> Option<&'a str> {
+        self.gold.as_deref().or(config.data.gold.as_deref())
+    }
+}
+
+/// Where records and labeling functions come from.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    #[command(flatten)]
+    pub gold: GoldArgs,
+    /// Labeling functions
+    #[arg(long, value_name = "FILE.lf", num_args = 1..)]
+    pub lfs: Vec<PathBuf>,
+    /// The classes, in order [default: as the .lf files declare them]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -218,24 +248,12 @@ pub struct LfsArgs {
     pub watch: bool,
 }
 
-/// Where records come from.
-#[derive(Debug, Args)]
-pub struct RecordArgs {
-    /// Records: .jsonl, .csv, .parquet, .arrow, also .gz or .zst
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub data: Vec<PathBuf>,
-    /// The field that names each record [default: id, else the row number]
-    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
-    pub id: Option<String>,
-    /// The field that holds known labels: class names, or class numbers from 0
-    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
-    pub gold: Option<String>,
-}
-
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     #[command(flatten)]
     pub records: RecordArgs,
+    #[command(flatten)]
+    pub gold: GoldArgs,
     /// Soft labels, as `synth label` writes them; joined by id
     #[arg(long, value_name = "FILE", required = true)]
     pub soft: PathBuf,
@@ -260,6 +278,9 @@ pub struct TrainArgs {
     /// Fields of ready vectors: lists of numbers
     #[arg(long, value_name = "FIELD", num_args = 1..)]
     pub embedding: Vec<String>,
+    /// Vectors beside the records, from an array of one row a record, as a field of this name
+    #[arg(long, value_name = "NAME=FILE.npy", num_args = 1..)]
+    pub vectors: Vec<String>,
     /// The folder for the model
     #[arg(long, value_name = "DIR", required = true)]
     pub model: PathBuf,
@@ -292,6 +313,9 @@ pub enum TrainUncovered {
 pub struct PredictArgs {
     #[command(flatten)]
     pub records: RecordArgs,
+    /// Vectors beside the records, from an array of one row a record, as a field of this name
+    #[arg(long, value_name = "NAME=FILE.npy", num_args = 1..)]
+    pub vectors: Vec<String>,
     /// The folder of the model
     #[arg(long, value_name = "DIR", required = true)]
     pub model: PathBuf,
@@ -307,6 +331,11 @@ pub struct PredictArgs {
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub records: RecordArgs,
+    #[command(flatten)]
+    pub gold: GoldArgs,
+    /// Vectors beside the records, from an array of one row a record, as a field of this name
+    #[arg(long, value_name = "NAME=FILE.npy", num_args = 1..)]
+    pub vectors: Vec<String>,
     /// The folder of the model
     #[arg(long, value_name = "DIR", required = true)]
     pub model: PathBuf,

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
-use synth::core::{ClassId, ClassSet, LabelMatrix, VotePatterns};
+use synth::core::{BoxError, ClassId, ClassSet, Dataset, LabelMatrix, VotePatterns};
 use synth::io::gold::GoldColumn;
 use synth::io::ids::{IdColumn, Unique};
-use synth::io::{Format, ReadOptions, Reader, Source};
+use synth::io::{Format, ReadOptions, Reader, Source, Vectors};
 use synth::label::{ClassBalance, Fit, Gold, Method};
 use synth::lf::lang::{Diagnostic, Severity};
 use synth::lf::{Faults, LfSet};
@@ -70,13 +70,6 @@ pub fn lf_set(files: &LfFiles) -> Result<LfSet> {
     Ok(set)
 }
 
-/// Opens the records of commands that use a classifier.
-pub fn records(args: &RecordArgs, config: &Config, progress: &Progress) -> Result<Reader> {
-    let files = data_files(&args.data, config)?;
-    let sources: Vec<Source> = files.iter().map(Source::new).collect();
-    Ok(Reader::open(&sources, ReadOptions::default(), progress)?)
-}
-
 fn data_files(flag: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>> {
     let files = or_file(flag, &config.data.files);
     if files.is_empty() {
@@ -86,7 +79,7 @@ fn data_files(flag: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>> {
 }
 
 /// Opens the records. `output` tells where there is room to keep stdin.
-pub fn reader(args: &InputArgs, config: &Config, output: Option<&Path>, progress: &Progress) -> Result<Reader> {
+pub fn reader(args: &RecordArgs, config: &Config, output: Option<&Path>, progress: &Progress) -> Result<Reader> {
     let files = data_files(&args.data, config)?;
     let source = |path: &PathBuf| {
         let source = Source::new(path);
@@ -119,6 +112,30 @@ pub fn reader(args: &InputArgs, config: &Config, output: Option<&Path>, progress
         }
     }
     Ok(reader)
+}
+
+/// The arrays of vectors that stand beside the records, as given: NAME=FILE.npy.
+pub fn vectors(given: &[String]) -> Result<Vec<(String, PathBuf)>> {
+    let pair = |written: &String| match written.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
+        _ => Err(hinted(
+            format!("`--vectors {written}` is no NAME=FILE.npy"),
+            "the name is the field that the vectors become: --vectors emb=embeddings.npy",
+        )),
+    };
+    given.iter().map(pair).collect()
+}
+
+/// The records, each with its vectors as further fields.
+pub fn with_vectors<'a>(
+    reader: &'a Reader,
+    vectors: &[(String, PathBuf)],
+) -> Result<Box<dyn Iterator<Item = Result<Dataset, BoxError>> + 'a>> {
+    let mut all: Box<dyn Iterator<Item = _>> = Box::new(batches(reader)?);
+    for (field, path) in vectors {
+        all = Box::new(Vectors::open(field, path)?.attach(all));
+    }
+    Ok(all)
 }
 
 /// Applies labeling functions, watching that ids are unique and taking down gold on the way.

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod errors;
 mod inputs;
+mod joined;
 mod output;
 mod progress;
 mod render;

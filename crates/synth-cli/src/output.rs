@@ -1,13 +1,12 @@
 //! What goes to stdout, and soft labels to files.
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 use synth::core::{Event, Observer, SoftLabels, Stage};
 use synth::io::Reader;
-use synth::io::soft::{Options, Writer};
+use synth::io::soft::Writer;
 use synth::lf::LfError;
 
 use crate::progress::Progress;
@@ -25,8 +24,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
 }
 
 /// Reads the records once more and writes them with their soft labels, one row each.
-pub fn soft(out: &Path, reader: &Reader, soft: &SoftLabels, options: &Options, progress: &Progress) -> Result<()> {
-    let mut writer = Writer::create(out, &reader.schema(), soft.classes(), options)?;
+pub fn soft(mut writer: Writer, reader: &Reader, soft: &SoftLabels, progress: &Progress) -> Result<()> {
     progress.event(Event::Started { stage: Stage::Write, total: Some(soft.n_rows() as u64) });
     for batch in reader.batches()? {
         let batch = batch?;

@@ -47,7 +47,7 @@ impl AnalysisTable<'_> {
             header.extend(["right", "wrong", "accuracy", "95 %"]);
         }
         header.push("estimated");
-        let mut table = plain(&header);
+        let mut table = plain(&header, 2);
         for lf in &self.analysis.lfs {
             table.add_row(self.row(lf));
         }
@@ -100,13 +100,13 @@ impl AnalysisTable<'_> {
     }
 }
 
-/// A table without lines; numbers to the right.
-pub fn plain(header: &[&str]) -> Table {
+/// A table without lines: first the columns of text, to the left, then those of numbers, to the right.
+pub fn plain(header: &[&str], n_text_columns: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header.to_vec());
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if i > 1 {
+        if i >= n_text_columns {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Float32Type, Int8Type, Int16Type, Int32Type, TimestampMicrosecondType,
+    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
@@ -191,17 +191,23 @@ impl Column {
         }
     }
 
-    /// The items of the list at a row; `None` where it is null or the column holds no lists.
-    pub fn items(&self, row: usize) -> Option<ArrayRef> {
+    /// The list of numbers at a row, of whatever kind; `None` where it is null or the column holds no such lists. A
+    /// number that is missing in a list is NaN.
+    pub fn vector(&self, row: usize) -> Option<Vec<f64>> {
         if self.array.is_null(row) {
             return None;
         }
-        match self.array.data_type() {
-            DataType::List(_) => Some(self.array.as_list::<i32>().value(row)),
-            DataType::LargeList(_) => Some(self.array.as_list::<i64>().value(row)),
-            DataType::FixedSizeList(..) => Some(self.array.as_fixed_size_list().value(row)),
-            _ => None,
+        let items = match self.array.data_type() {
+            DataType::List(_) => self.array.as_list::<i32>().value(row),
+            DataType::LargeList(_) => self.array.as_list::<i64>().value(row),
+            DataType::FixedSizeList(..) => self.array.as_fixed_size_list().value(row),
+            _ => return None,
+        };
+        if !(items.data_type().is_numeric() || *items.data_type() == DataType::Null) {
+            return None;
         }
+        let items = arrow_cast::cast(&items, &DataType::Float64).ok()?;
+        Some(items.as_primitive::<Float64Type>().iter().map(|x| x.unwrap_or(f64::NAN)).collect())
     }
 
     /// The value at a row; `None` where it is null, or a list, a struct or bytes.

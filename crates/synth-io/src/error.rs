@@ -159,7 +159,7 @@ pub enum IoError {
         classes: Vec<String>,
     },
     /// A `.npy` file cannot be used.
-    #[error("cannot use `{}` as votes", path.display())]
+    #[error("cannot use the array `{}`", path.display())]
     Npy {
         /// The file.
         path: PathBuf,
@@ -404,6 +404,24 @@ pub enum NpyProblem {
         rows: usize,
         /// Columns announced.
         columns: usize,
+    },
+    /// Not vectors: see [`Vectors`](crate::Vectors).
+    #[error("its values are {descr} of shape {shape:?}; vectors are float32 or float64 (<f4, <f8), n x d, in C order")]
+    NotVectors {
+        /// The type as NumPy writes it.
+        descr: String,
+        /// The shape.
+        shape: Vec<usize>,
+    },
+    /// Vectors of other records.
+    #[error("it has {rows} rows for {records} records{}", if *or_more { " or more" } else { "" })]
+    RowsForRecords {
+        /// Rows there are.
+        rows: u64,
+        /// Records seen.
+        records: u64,
+        /// There may be still more records.
+        or_more: bool,
     },
     /// Another number of columns than there are labeling functions.
     #[error("it has {got} columns for {expected} labeling functions")]

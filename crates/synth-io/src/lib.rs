@@ -33,6 +33,7 @@
 //! - [`Reader`], [`Batches`]: several sources as one data set, read in bounded batches as often as needed.
 //! - [`ids`], [`gold`]: the id and the gold label of each record.
 //! - [`votes`]: label matrices from `.npy` and from crowd CSV.
+//! - [`Vectors`]: embeddings from `.npy`, beside the records.
 //!
 //! Out:
 //!
@@ -78,9 +79,11 @@ mod schema;
 mod sink;
 pub mod soft;
 mod source;
+mod vectors;
 pub mod votes;
 
 pub use atomic::AtomicFile;
 pub use error::{BadRecord, CountsProblem, IoError, NpyProblem, Place, RecordProblem, SoftProblem};
 pub use reader::{BadRecords, Batches, ReadOptions, Reader};
 pub use source::{Compression, Format, Source};
+pub use vectors::Vectors;

@@ -6,6 +6,7 @@ use argmin::solver::quasinewton::LBFGS;
 use ndarray::{Array1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::LearnError;
 use crate::softmax::softmax;
 
 /// What is done to logits before they become a distribution: softmax(logits / temperature + bias).
@@ -28,10 +29,13 @@ impl Calibration {
     /// class of each row stays what it is.
     ///
     /// Guo, Pleiss, Sun, Weinberger (2017), On Calibration of Modern Neural Networks, section 4.2. The loss is convex
-    /// in 1/T, so halving the interval on its slope finds the one minimum. 1 for n = 0.
+    /// in 1/T, so halving the interval on its slope finds the one minimum. 1 where no row has a mass.
     ///
     /// # Shapes
-    /// `logits` and `targets`: `[n, k]`.
+    /// `logits` and `targets`: `[n, k]`. Targets are distributions, or multiples of them, which count as often.
+    ///
+    /// # Errors
+    /// Shapes that differ; a number that is not finite, or a target below 0.
     ///
     /// ```
     /// use ndarray::array;
@@ -40,17 +44,16 @@ impl Calibration {
     /// // Says 88 % where it is right three times of four.
     /// let logits = array![[2.0, 0.0], [2.0, 0.0], [2.0, 0.0], [2.0, 0.0]];
     /// let targets = array![[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
-    /// let calibration = Calibration::of_temperature(logits.view(), targets.view());
+    /// let calibration = Calibration::of_temperature(logits.view(), targets.view())?;
     /// assert!((calibration.temperature - 2.0 / 3f64.ln()).abs() < 1e-6);
+    /// # Ok::<(), synth_learn::LearnError>(())
     /// ```
-    pub fn of_temperature(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Self {
-        let bias = vec![0.0; logits.ncols()];
-        if logits.nrows() == 0 {
-            return Self { temperature: 1.0, bias };
-        }
+    pub fn of_temperature(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Result<Self, LearnError> {
+        let Some(problem) = Problem::of(logits, targets, 0.0)? else { return Ok(Self::none(logits.ncols())) };
+        let none = Self::none(logits.ncols()).bias;
         let slope = |inverse: f64| {
-            let params = std::iter::once(inverse).chain(bias.iter().copied()).collect();
-            Problem { logits, targets, penalty: 0.0 }.evaluate(&params).1[0]
+            let params = std::iter::once(inverse).chain(none.iter().copied()).collect();
+            problem.evaluate(&params).1[0]
         };
         let (mut low, mut high) = (LEAST, 1.0 / LEAST);
         // 60 halvings take the interval below what 64 bits tell apart.
@@ -58,7 +61,7 @@ impl Calibration {
             let middle = f64::midpoint(low, high);
             if slope(middle) > 0.0 { high = middle } else { low = middle }
         }
-        Self { temperature: 1.0 / f64::midpoint(low, high), bias }
+        Ok(Self { temperature: 1.0 / f64::midpoint(low, high), bias: none })
     }
 
     /// Temperature and bias together: also mends a model that gives one class too much, as models do that learned from
@@ -66,20 +69,22 @@ impl Calibration {
     ///
     /// Alexandari, Kundaje, Shrikumar (2020), Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at
     /// Label Shift Adaptation, eq. 5. Biases have a normal prior around 0, so that few rows do not move them far. Where
-    /// logits and targets disagree so much that the best temperature would turn the order of classes round, and for
-    /// n = 0, [`Calibration::of_temperature`].
+    /// logits and targets disagree so much that the best temperature would turn the order of classes round, and
+    /// where no row has a mass, [`Calibration::of_temperature`].
     ///
     /// # Shapes
-    /// `logits` and `targets`: `[n, k]`.
-    pub fn of_temperature_and_bias(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Self {
-        let simple = Self::of_temperature(logits, targets);
-        let n = logits.nrows();
-        if n == 0 {
-            return simple;
-        }
+    /// `logits` and `targets`: `[n, k]`. Targets are distributions, or multiples of them, which count as often.
+    ///
+    /// # Errors
+    /// As [`Calibration::of_temperature`].
+    pub fn of_temperature_and_bias(
+        logits: ArrayView2<'_, f64>,
+        targets: ArrayView2<'_, f64>,
+    ) -> Result<Self, LearnError> {
+        let simple = Self::of_temperature(logits, targets)?;
+        let Some(problem) = Problem::of(logits, targets, BIAS_PENALTY)? else { return Ok(simple) };
         let mut start = Array1::zeros(1 + logits.ncols());
         start[0] = 1.0 / simple.temperature;
-        let problem = Problem { logits, targets, penalty: BIAS_PENALTY / n as f64 };
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), 10).with_tolerance_grad(1e-8);
         let executor =
             solver.map(|solver| Executor::new(problem, solver).configure(|state| state.param(start).max_iters(200)));
@@ -89,12 +94,17 @@ impl Calibration {
             .ok()
             .and_then(|mut result| result.state.take_best_param())
         else {
-            return simple;
+            return Ok(simple);
         };
         if best[0] < LEAST || best[0] > 1.0 / LEAST {
-            return simple;
+            return Ok(simple);
         }
-        Self { temperature: 1.0 / best[0], bias: best.iter().skip(1).copied().collect() }
+        Ok(Self { temperature: 1.0 / best[0], bias: best.iter().skip(1).copied().collect() })
+    }
+
+    /// The calibration that changes nothing.
+    pub fn none(n_classes: usize) -> Self {
+        Self { temperature: 1.0, bias: vec![0.0; n_classes] }
     }
 
     /// Turns the logits of a row into a distribution, in place.
@@ -108,16 +118,31 @@ impl Calibration {
     }
 }
 
-/// Mean cross-entropy over rows, and the penalty on biases. Parameters: 1/T, then the bias of each class.
+/// Mean cross-entropy over rows by their mass, and the penalty on biases. Parameters: 1/T, then the bias of each class.
 struct Problem<'a, 'b> {
     logits: ArrayView2<'a, f64>,
     targets: ArrayView2<'b, f64>,
+    /// The sum of all targets: rows, where each is a distribution.
+    mass: f64,
     penalty: f64,
 }
 
-impl Problem<'_, '_> {
+impl<'a, 'b> Problem<'a, 'b> {
+    /// `None` where there is nothing to fit. `penalty` is in rows.
+    fn of(logits: ArrayView2<'a, f64>, targets: ArrayView2<'b, f64>, penalty: f64) -> Result<Option<Self>, LearnError> {
+        LearnError::check_shape("the targets", logits.shape(), targets.shape())?;
+        let bad = |what, array: &ArrayView2<'_, f64>, least: f64| {
+            let found = array.indexed_iter().find(|(_, x)| !(x.is_finite() && **x >= least));
+            found.map_or(Ok(()), |((row, _), &value)| Err(LearnError::BadValue { what, row, value }))
+        };
+        bad("a logit", &logits, f64::MIN)?;
+        bad("a target", &targets, 0.0)?;
+        let mass = targets.sum();
+        Ok((mass > 0.0).then(|| Self { logits, targets, mass, penalty: penalty / mass }))
+    }
+
     fn evaluate(&self, params: &Array1<f64>) -> (f64, Array1<f64>) {
-        let n = self.logits.nrows() as f64;
+        let n = self.mass;
         let mut gradient = Array1::zeros(params.len());
         let mut loss = 0.0;
         let mut row = vec![0.0; self.logits.ncols()];
@@ -160,25 +185,50 @@ impl Gradient for Problem<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, Axis, array};
 
     use super::*;
 
     #[test]
     fn without_a_mistake_it_stops_at_the_least() {
-        let temperature = Calibration::of_temperature(array![[3.0, 0.0]].view(), array![[1.0, 0.0]].view()).temperature;
-        assert!((temperature - 0.05).abs() < 1e-6);
-        let nothing = Array2::zeros((0, 2));
-        assert_eq!(Calibration::of_temperature(nothing.view(), nothing.view()).temperature, 1.0);
-        assert_eq!(Calibration::of_temperature_and_bias(nothing.view(), nothing.view()).bias, [0.0; 2]);
+        let calibration = Calibration::of_temperature(array![[3.0, 0.0]].view(), array![[1.0, 0.0]].view()).unwrap();
+        assert!((calibration.temperature - 0.05).abs() < 1e-6);
+        for nothing in [Array2::zeros((0, 2)), Array2::zeros((3, 2))] {
+            let of = |fit: fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>) -> _| fit(nothing.view(), nothing.view());
+            assert_eq!(of(Calibration::of_temperature).unwrap(), Calibration::none(2));
+            assert_eq!(of(Calibration::of_temperature_and_bias).unwrap(), Calibration::none(2));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let fit = |logits: Array2<f64>, targets: Array2<f64>| {
+            Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap_err().to_string()
+        };
+        let shape = fit(array![[1.0, 0.0]], array![[1.0]]);
+        assert_eq!(shape, "the shape of the targets is [1, 1], expected [1, 2]");
+        assert_eq!(fit(array![[f64::NAN, 0.0]], array![[1.0, 0.0]]), "a logit of row 0 is NaN");
+        assert_eq!(fit(array![[1.0, 0.0]], array![[-1.0, 0.0]]), "a target of row 0 is -1");
+    }
+
+    #[test]
+    fn a_row_of_mass_two_is_a_doubled_row() {
+        let logits = array![[1.0, 0.0], [0.2, 0.9], [0.2, 0.9]];
+        let targets = array![[0.6, 0.4], [0.2, 0.8], [0.2, 0.8]];
+        let twice = array![[0.6, 0.4], [0.4, 1.6]];
+        let doubled = Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap();
+        let weighted =
+            Calibration::of_temperature_and_bias(logits.select(Axis(0), &[0, 1]).view(), twice.view()).unwrap();
+        assert!((doubled.temperature - weighted.temperature).abs() < 1e-6);
+        assert!((doubled.bias[0] - weighted.bias[0]).abs() < 1e-6);
     }
 
     #[test]
     fn scaled_logits_scale_the_temperature() {
         let logits = array![[1.0, 0.0, -1.0], [0.3, 0.2, 0.9], [0.0, 2.0, 0.0]];
         let targets = array![[0.6, 0.3, 0.1], [0.2, 0.3, 0.5], [0.7, 0.2, 0.1]];
-        let one = Calibration::of_temperature(logits.view(), targets.view()).temperature;
-        let three = Calibration::of_temperature((&logits * 3.0).view(), targets.view()).temperature;
+        let one = Calibration::of_temperature(logits.view(), targets.view()).unwrap().temperature;
+        let three = Calibration::of_temperature((&logits * 3.0).view(), targets.view()).unwrap().temperature;
         assert!((three / one - 3.0).abs() < 1e-6, "{one} {three}");
     }
 
@@ -187,7 +237,7 @@ mod tests {
         // Undecided about everything, where three of four are of the second class.
         let logits = Array2::zeros((400, 2));
         let targets = Array2::from_shape_fn((400, 2), |(i, c)| f64::from(u8::from((i % 4 == 0) == (c == 0))));
-        let calibration = Calibration::of_temperature_and_bias(logits.view(), targets.view());
+        let calibration = Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap();
         let mut row = [0.0, 0.0];
         calibration.apply(&mut row);
         // Where the pull of the rows and that of the prior are equal.
@@ -195,8 +245,8 @@ mod tests {
         assert!((row[1] - 0.75 + BIAS_PENALTY / 400.0 * bias).abs() < 1e-6, "{row:?}");
         assert!(row[1] > 0.74);
         // Two rows move it less.
-        let few =
-            Calibration::of_temperature_and_bias(Array2::zeros((2, 2)).view(), array![[0.0, 1.0], [0.0, 1.0]].view());
+        let targets = array![[0.0, 1.0], [0.0, 1.0]];
+        let few = Calibration::of_temperature_and_bias(Array2::zeros((2, 2)).view(), targets.view()).unwrap();
         let mut row = [0.0, 0.0];
         few.apply(&mut row);
         let bias = 0.5 * (row[1] / row[0]).ln();
@@ -207,7 +257,7 @@ mod tests {
     fn the_gradient_is_that_of_the_loss() {
         let logits = array![[1.0, 0.0, -1.0], [0.3, 0.2, 0.9], [0.0, 2.0, 0.0]];
         let targets = array![[0.6, 0.3, 0.1], [0.2, 0.3, 0.5], [0.7, 0.2, 0.1]];
-        let problem = Problem { logits: logits.view(), targets: targets.view(), penalty: 0.3 };
+        let problem = Problem::of(logits.view(), targets.view(), 0.9).unwrap().unwrap();
         let at = array![0.8, 0.1, -0.4, 0.2];
         let gradient = problem.evaluate(&at).1;
         for i in 0..4 {

@@ -30,7 +30,8 @@ use crate::{Calibration, Features, LearnError, LogisticModel, LogisticRegression
 pub struct Trainer {
     /// The strength of L2; `None` lets cross-validation choose among [`L2_GRID`].
     pub l2: Option<f64>,
-    /// Classes count alike, however many rows they have: each row's weight is divided by the shares of its classes.
+    /// Classes count alike, however many rows they have: the part of a row that belongs to a class is divided by the
+    /// share of that class. Probabilities are then those of a world in which all classes are equally common.
     pub balanced: bool,
     /// The number of folds, 2 or more.
     pub n_folds: usize,
@@ -67,12 +68,13 @@ pub struct TrainingReport {
     pub n_features: usize,
     /// The strength of L2.
     pub l2: f64,
-    /// Mean cross-entropy on held-out rows for each strength tried, with its strength.
+    /// Mean cross-entropy on held-out rows for each strength tried, with its strength; empty where a single row leaves
+    /// nothing to hold out.
     pub tried: Vec<(f64, f64)>,
     /// Steps of the last fit.
     pub iterations: u64,
-    /// The last fit ended because nothing moved any more, not because of the cap on steps.
-    pub converged: bool,
+    /// Why it ended.
+    pub stop: StopReason,
     /// What makes distributions of logits.
     pub calibration: Calibration,
     /// What that was fitted on.
@@ -83,6 +85,8 @@ pub struct TrainingReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalibratedOn {
+    /// Nothing: there was a single row.
+    Nothing,
     /// Out-of-fold predictions against the soft labels themselves: a temperature, as right as these are.
     SoftLabels,
     /// Gold labels: temperature and bias.
@@ -112,56 +116,67 @@ impl Trainer {
                 return Err(LearnError::RowCount { what, expected: features.n_rows(), got });
             }
         }
-        let row_weights = if self.balanced { balanced(targets, row_weights) } else { row_weights.to_vec() };
         let l2_grid = self.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
-        let folds = folds::stratified(targets, self.n_folds, self.seed);
-        // A fold may hold all rows there are, where they are few: then nothing can be held out.
-        let usable = |fold: usize| (0..folds.len()).any(|row| folds[row] != fold && row_weights[row] > 0.0);
-        let held_out = if (0..self.n_folds).all(usable) {
-            Some(HeldOut::of(features, targets, &row_weights, &folds, self.n_folds, &l2_grid)?)
-        } else {
-            None
+        // All rows at once, so that what is wrong is named by its own row, not by its place in a fold.
+        for &l2 in &l2_grid {
+            LogisticRegression { l2, ..LogisticRegression::default() }.check(features, &targets, row_weights)?;
+        }
+        let targets = if self.balanced { balanced(targets, row_weights) } else { targets.to_owned() };
+        let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
+        let held_out = match weighted[..] {
+            [_] => None,
+            _ => {
+                let folds = folds::stratified(targets.view(), row_weights, self.n_folds, self.seed);
+                Some(HeldOut::of(features, targets.view(), row_weights, &folds, self.n_folds, &l2_grid)?)
+            }
         };
         let tried: Vec<(f64, f64)> =
             held_out.iter().flat_map(|held_out| l2_grid.iter().copied().zip(held_out.losses.iter().copied())).collect();
         let best = tried.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at);
         let l2 = l2_grid[best];
-        let fit =
-            LogisticRegression { l2, ..LogisticRegression::default() }.fit(features, targets, &row_weights, None)?;
-        let out_of_fold = match held_out {
-            Some(mut held_out) => held_out.logits.swap_remove(best),
-            None => fit.model.logits(features),
+        let regression = LogisticRegression { l2, ..LogisticRegression::default() };
+        let fit = regression.fit(features, targets.view(), row_weights, None)?;
+        let (out_of_fold, calibration, calibrated_on) = match held_out {
+            Some(mut held_out) => {
+                let logits = held_out.logits.swap_remove(best);
+                let mut masses = targets.select(Axis(0), &weighted);
+                masses.rows_mut().into_iter().zip(&weighted).for_each(|(mut row, &at)| row *= row_weights[at]);
+                let calibration = Calibration::of_temperature(logits.select(Axis(0), &weighted).view(), masses.view())?;
+                (logits, calibration, CalibratedOn::SoftLabels)
+            }
+            // What did not see the only row there is knows nothing.
+            None => {
+                let mut logits = fit.model.logits(features);
+                weighted.iter().for_each(|&row| logits.row_mut(row).fill(0.0));
+                (logits, Calibration::none(targets.ncols()), CalibratedOn::Nothing)
+            }
         };
-        let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
-        let calibration = Calibration::of_temperature(
-            out_of_fold.select(Axis(0), &weighted).view(),
-            targets.select(Axis(0), &weighted).view(),
-        );
         let report = TrainingReport {
             n_rows: weighted.len(),
             n_features: features.n_columns(),
             l2,
             tried,
             iterations: fit.iterations,
-            converged: fit.stop == StopReason::Converged,
+            stop: fit.stop,
             calibration,
-            calibrated_on: CalibratedOn::SoftLabels,
+            calibrated_on,
         };
         Ok(Training { model: fit.model, report, out_of_fold })
     }
 }
 
-/// Row weights under which each class has the same mass.
-fn balanced(targets: ArrayView2<'_, f64>, row_weights: &[f64]) -> Vec<f64> {
+/// Targets of which each class has the same mass over all rows, by their weights; the mass of all is what it was.
+fn balanced(targets: ArrayView2<'_, f64>, row_weights: &[f64]) -> Array2<f64> {
     let k = targets.ncols();
     let mut mass = vec![0.0; k];
     for (target, weight) in targets.rows().into_iter().zip(row_weights) {
         mass.iter_mut().zip(target).for_each(|(mass, y)| *mass += weight * y);
     }
     let all: f64 = mass.iter().sum();
-    let factor: Vec<f64> = mass.iter().map(|m| if *m > 0.0 { all / (k as f64 * m) } else { 0.0 }).collect();
-    let rows = targets.rows().into_iter().zip(row_weights);
-    rows.map(|(target, weight)| weight * target.iter().zip(&factor).map(|(y, f)| y * f).sum::<f64>()).collect()
+    let present = mass.iter().filter(|m| **m > 0.0).count() as f64;
+    Array2::from_shape_fn(targets.dim(), |(row, c)| {
+        if mass[c] > 0.0 { targets[[row, c]] * all / (present * mass[c]) } else { 0.0 }
+    })
 }
 
 /// What models say of rows they did not see, for each strength of L2.
@@ -243,7 +258,7 @@ impl Training {
     /// `gold: [n]`, `None` where it is not known.
     ///
     /// # Errors
-    /// No row has gold; another number of rows.
+    /// No row has gold; another number of rows; a gold class that is none of the k.
     pub fn calibrate(&mut self, gold: &[Option<ClassId>]) -> Result<(), LearnError> {
         if gold.len() != self.out_of_fold.nrows() {
             let (expected, got) = (self.out_of_fold.nrows(), gold.len());
@@ -269,18 +284,26 @@ fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<Cali
     if rows.is_empty() {
         return Err(LearnError::NoGold);
     }
-    let targets = one_hot(gold, logits.ncols()).select(Axis(0), &rows);
-    Ok(Calibration::of_temperature_and_bias(logits.select(Axis(0), &rows).view(), targets.view()))
+    let targets = one_hot(gold, logits.ncols())?.select(Axis(0), &rows);
+    Calibration::of_temperature_and_bias(logits.select(Axis(0), &rows).view(), targets.view())
 }
 
 /// Gold labels as targets: 1 for the class of a row, 0 for the others, and where it is not known for all.
 ///
 /// # Shapes
 /// `gold: [n]`, the result `[n, k]`.
-pub fn one_hot(gold: &[Option<ClassId>], n_classes: usize) -> Array2<f64> {
-    Array2::from_shape_fn((gold.len(), n_classes), |(row, c)| {
-        f64::from(u8::from(gold[row].is_some_and(|class| class.index() == c)))
-    })
+///
+/// # Errors
+/// A class that is none of the k.
+pub fn one_hot(gold: &[Option<ClassId>], n_classes: usize) -> Result<Array2<f64>, LearnError> {
+    let mut targets = Array2::zeros((gold.len(), n_classes));
+    for (row, class) in gold.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?.index()))) {
+        let Some(target) = targets.get_mut((row, class)) else {
+            return Err(LearnError::BadValue { what: "the gold class", row, value: class as f64 });
+        };
+        *target = 1.0;
+    }
+    Ok(targets)
 }
 
 /// Turns records into distributions over classes.
@@ -326,7 +349,8 @@ impl Classifier {
     /// `gold: [n]`, one entry a record; `None` where it is not known.
     ///
     /// # Errors
-    /// As [`Features::of_records`]; no record has gold; another number of gold labels than records.
+    /// As [`Features::of_records`]; no record has gold; another number of gold labels than records; a gold class that is
+    /// none of the k.
     pub fn calibrate(&mut self, records: &Dataset, gold: &[Option<ClassId>]) -> Result<(), LearnError> {
         if gold.len() != records.n_rows() {
             let (expected, got) = (records.n_rows(), gold.len());
@@ -399,9 +423,13 @@ mod tests {
 
     #[test]
     fn one_row_is_enough_and_says_what_it_can() {
-        let training = Trainer::default().train(&features(1), targets(1).view(), &[1.0]).unwrap();
-        assert_eq!(training.report.tried, []);
-        assert_eq!(training.report.n_rows, 1);
+        // The second row is not learned from.
+        let training = Trainer::default().train(&features(2), targets(2).view(), &[1.0, 0.0]).unwrap();
+        assert_eq!((training.report.tried.len(), training.report.n_rows), (0, 1));
+        assert_eq!(training.report.calibrated_on, CalibratedOn::Nothing);
+        let probs = training.out_of_fold();
+        assert_eq!(probs.row(0), array![0.5, 0.5]);
+        assert!(probs[[1, 0]] > 0.5);
     }
 
     #[test]
@@ -436,6 +464,58 @@ mod tests {
         };
         assert!((bias(true)[0] - bias(true)[1]).abs() < 1e-4);
         assert!((bias(false)[0] - bias(false)[1] - 9f64.ln()).abs() < 1e-3);
+        // Soft labels that favour the first class on every row, by three to one all in all.
+        let soft = Array2::from_shape_fn((10, 2), |(row, c)| {
+            if (row < 5) == (c == 0) { 0.9 - 0.3 * c as f64 } else { 0.1 + 0.3 * (1 - c) as f64 }
+        });
+        let trainer = Trainer { balanced: true, l2: Some(1e-3), ..Trainer::default() };
+        let bias = trainer.train(&features, soft.view(), &[1.0; 10]).unwrap().model.bias;
+        assert!((bias[0] - bias[1]).abs() < 1e-4, "{bias}");
+    }
+
+    #[test]
+    fn the_temperature_counts_rows_by_their_weight() {
+        let (features, targets) = (features(30), targets(30));
+        let temperature = |weights: &[f64]| {
+            let trainer = Trainer { l2: Some(1e-2), ..Trainer::default() };
+            let training = trainer.train(&features, targets.view(), weights).unwrap();
+            let rows: Vec<usize> = (0..30).flat_map(|row| vec![row; weights[row] as usize]).collect();
+            let logits = training.out_of_fold.select(Axis(0), &rows);
+            let expected = Calibration::of_temperature(logits.view(), targets.select(Axis(0), &rows).view()).unwrap();
+            (training.report.calibration.temperature, expected.temperature)
+        };
+        let weights: Vec<f64> = (0..30).map(|row| if row % 7 == 3 { 3.0 } else { 1.0 }).collect();
+        let (got, expected) = temperature(&weights);
+        assert!((got - expected).abs() < 1e-9 && got > temperature(&[1.0; 30]).0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_own_row() {
+        let (mut features, mut targets) = (features(30), targets(31));
+        features.push_row([(0, f64::INFINITY)]);
+        let error = |features, targets: &Array2<f64>| {
+            Trainer::default().train(features, targets.view(), &[1.0; 31]).unwrap_err().to_string()
+        };
+        assert_eq!(error(&features, &targets), "a feature of row 30 is inf");
+        targets[[29, 0]] = f64::NAN;
+        assert_eq!(error(&features, &targets), "a target of row 29 is NaN");
+        assert_eq!(error(&features, &Array2::zeros((31, 0))), "there is no class to tell from others");
+        let gold = [None, Some(ClassId::new(2))];
+        assert_eq!(one_hot(&gold, 2).unwrap_err().to_string(), "the gold class of row 1 is 2");
+    }
+
+    #[test]
+    fn more_features_than_rows() {
+        // Each of six rows has fifty features that no other has, and one that tells its class.
+        let mut features = SparseMatrix::new(302);
+        for row in 0..6u32 {
+            features.push_row((0..50).map(|i| (row * 50 + i, 0.1)).chain([(300 + row % 2, 1.0)]));
+        }
+        let training = Trainer::default().train(&features, targets(6).view(), &[1.0; 6]).unwrap();
+        assert_eq!(training.report.stop, StopReason::Converged);
+        assert!(training.out_of_fold().iter().all(|p| p.is_finite()));
+        let logits = training.model.logits(&features);
+        assert!(logits.rows().into_iter().enumerate().all(|(row, x)| row == 3 || x[row % 2] > x[1 - row % 2]));
     }
 
     #[test]

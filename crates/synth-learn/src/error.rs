@@ -78,6 +78,16 @@ pub enum LearnError {
         /// How many there are of it.
         got: usize,
     },
+    /// An array of another shape than the others ask for.
+    #[error("the shape of {what} is {got:?}, expected {expected:?}")]
+    Shape {
+        /// The array.
+        what: &'static str,
+        /// The shape it should have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        got: Vec<usize>,
+    },
     /// A value that cannot be computed with.
     #[error("{what} of row {row} is {value}")]
     BadValue {
@@ -91,6 +101,9 @@ pub enum LearnError {
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
+    /// Targets over no class at all.
+    #[error("there is no class to tell from others")]
+    NoClasses,
     /// There is nothing to score against.
     #[error("no record has a gold label")]
     NoGold,
@@ -132,6 +145,13 @@ pub enum LearnError {
 }
 
 impl LearnError {
+    pub(crate) fn check_shape(what: &'static str, expected: &[usize], got: &[usize]) -> Result<(), Self> {
+        if expected == got {
+            return Ok(());
+        }
+        Err(Self::Shape { what, expected: expected.to_vec(), got: got.to_vec() })
+    }
+
     /// What to try.
     pub fn hints(&self) -> Vec<String> {
         match self {

@@ -17,6 +17,7 @@ use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::softmax::softmax;
 use crate::{LearnError, SparseMatrix};
@@ -46,12 +47,15 @@ impl Default for LogisticRegression {
 }
 
 /// Why a fit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StopReason {
     /// The gradient vanished, or the objective stands still.
     Converged,
+    /// No better point was found along the last direction, though the gradient has not vanished: steps are below what
+    /// 64 bits tell apart. The model is usable.
+    LineSearch,
     /// The cap on steps was reached. The model is usable; it might have got a little better.
     IterationCap,
 }
@@ -82,11 +86,12 @@ impl LogisticRegression {
     /// Fits a model.
     ///
     /// # Shapes
-    /// `features: [n, d]`, `targets: [n, k]` distributions, `row_weights: [n]`, not negative. `start` is a model with
-    /// the same d and k; without one the weights start at 0.
+    /// `features: [n, d]`; `targets: [n, k]`, distributions, or multiples of them, which count as often;
+    /// `row_weights: [n]`, not negative. `start` is a model with the same d and k; without one the weights start at 0.
     ///
     /// # Errors
-    /// No row with a weight; shapes that do not agree; something that is no number; a parameter out of its range.
+    /// No row with a weight, or no class; shapes that do not agree; something that is no number; a parameter out of its
+    /// range; the optimiser cannot take a single step.
     ///
     /// # References
     /// Liu, Nocedal (1989), On the limited memory BFGS method for large scale optimization, as argmin has it, with the
@@ -113,9 +118,9 @@ impl LogisticRegression {
     ) -> Result<LogisticFit, LearnError> {
         self.check(features, &targets, row_weights)?;
         let k = targets.ncols();
-        if let Some(start) = start.filter(|start| start.weights.dim() != (features.n_columns(), k)) {
-            let (expected, got) = (features.n_columns(), start.weights.nrows());
-            return Err(LearnError::RowCount { what: "rows of weights to start from", expected, got });
+        if let Some(start) = start {
+            LearnError::check_shape("the weights to start from", &[features.n_columns(), k], start.weights.shape())?;
+            LearnError::check_shape("the bias to start from", &[k], start.bias.shape())?;
         }
         let objective = Objective::new(features, targets, row_weights, self.l2);
         let problem = Problem { objective, last: RefCell::new(None) };
@@ -137,6 +142,7 @@ impl LogisticRegression {
             TerminationStatus::Terminated(TerminationReason::SolverExit(problem)) if state.get_iter() <= 1 => {
                 return Err(LearnError::Optimiser { problem: problem.clone() });
             }
+            TerminationStatus::Terminated(TerminationReason::SolverExit(_)) => StopReason::LineSearch,
             _ => StopReason::Converged,
         };
         let Some(best) = state.get_best_param() else {
@@ -151,7 +157,13 @@ impl LogisticRegression {
         Ok(LogisticFit { model, stop, iterations: state.get_iter(), objective: state.get_best_cost() })
     }
 
-    fn check(&self, features: &SparseMatrix, targets: &ArrayView2<'_, f64>, weights: &[f64]) -> Result<(), LearnError> {
+    /// Whether these can be learned from at all.
+    pub(crate) fn check(
+        &self,
+        features: &SparseMatrix,
+        targets: &ArrayView2<'_, f64>,
+        weights: &[f64],
+    ) -> Result<(), LearnError> {
         for (name, value) in [("l2", self.l2), ("tolerance", self.tolerance)] {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(LearnError::Param { name, value: value.to_string(), expected: "a number from 0 up" });
@@ -162,6 +174,9 @@ impl LogisticRegression {
             if got != n {
                 return Err(LearnError::RowCount { what, expected: n, got });
             }
+        }
+        if targets.ncols() == 0 {
+            return Err(LearnError::NoClasses);
         }
         let bad_weight = |w: &f64| !w.is_finite() || *w < 0.0;
         if let Some(row) = weights.iter().position(bad_weight) {
@@ -201,8 +216,10 @@ impl LogisticModel {
         assert_eq!(features.n_columns(), self.weights.nrows(), "the features are those of the fit");
         let k = self.n_classes();
         let mut logits = Array2::zeros((features.n_rows(), k));
-        let weights = self.weights.as_slice().expect("weights are stored row by row");
-        let bias = self.bias.as_slice().expect("a bias is a slice");
+        // Whoever made the model may have stored it otherwise.
+        let (weights, bias) = (self.weights.as_standard_layout(), self.bias.as_standard_layout());
+        let weights = weights.as_slice().expect("the standard layout is a slice");
+        let bias = bias.as_slice().expect("the standard layout is a slice");
         let rows = logits.as_slice_mut().expect("a new array is stored row by row");
         rows.par_chunks_mut(k * CHUNK).enumerate().for_each(|(chunk, rows)| {
             for (i, row) in rows.chunks_exact_mut(k).enumerate() {

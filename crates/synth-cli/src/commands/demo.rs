@@ -70,7 +70,7 @@ fn end_model(reader: &Reader, soft: &SoftLabels, majority: &SoftLabels, gold: &[
     let features = Features::fit(spec, batches(reader)?, |_| true)?;
     let matrix = features.of_batches(batches(reader)?)?;
     let n = soft.n_rows();
-    let known = one_hot(gold, soft.classes().len());
+    let known = one_hot(gold, soft.classes().len())?;
     let covered: Vec<f64> = (0..n).map(|row| f64::from(u8::from(soft.covered(row)))).collect();
     let mut text = String::from(
         "\nAn end model learns from the texts, so it also knows of records that no function votes on. Each record is\n\

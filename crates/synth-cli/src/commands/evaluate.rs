@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use ndarray::Array2;
 use serde::Serialize;
 use synth::core::{ClassSet, Predict};
@@ -15,7 +13,7 @@ use crate::args::{Common, EvaluateArgs};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
 use crate::progress::Progress;
-use crate::table::{counted, trimmed};
+use crate::table::{counted, plain, trimmed};
 use crate::{inputs, output};
 
 /// What `--json` prints.
@@ -40,17 +38,17 @@ pub fn run(args: &EvaluateArgs, common: &Common, progress: &Progress) -> Result<
 fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result<(ClassSet, Evaluation)> {
     let classifier = Classifier::load(&args.model)?;
     let classes = classifier.classes().clone();
-    let Some(field) = args.records.gold.as_deref().or(config.data.gold.as_deref()) else {
+    let Some(field) = args.gold.field(config) else {
         return Err(hinted(
             "there is nothing to score against",
             "name the field that holds known labels: --gold label",
         ));
     };
-    let reader = inputs::records(&args.records, config, progress)?;
+    let reader = inputs::reader(&args.records, config, None, progress)?;
     let column = GoldColumn::find(&reader.schema(), field, &classes)?;
     let (mut probs, mut gold) = (Vec::new(), Vec::new());
-    for batch in reader.batches()? {
-        let batch = batch?;
+    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?)? {
+        let batch = batch.map_err(unboxed)?;
         let labels = column.labels(&batch)?;
         let soft = classifier.predict(&batch).map_err(unboxed)?;
         for (row, class) in labels.into_iter().enumerate().filter_map(|(row, class)| Some((row, class?))) {
@@ -74,7 +72,7 @@ fn render(classes: &ClassSet, evaluation: &Evaluation) -> String {
         evaluation.brier,
         evaluation.ece
     );
-    let mut table = plain(&["class", "records", "precision", "recall", "F1", "ROC AUC", "PR AUC"]);
+    let mut table = plain(&["class", "records", "precision", "recall", "F1", "ROC AUC", "PR AUC"], 1);
     for (name, scores) in classes.names().iter().zip(&evaluation.classes) {
         let figures = [scores.precision, scores.recall, scores.f1, scores.roc_auc, scores.pr_auc].map(optional);
         table.add_row([name.clone(), scores.n.to_string()].into_iter().chain(figures));
@@ -82,23 +80,15 @@ fn render(classes: &ClassSet, evaluation: &Evaluation) -> String {
     text.push_str(&format!("{}\nrows: the gold class; columns: the class it was given\n\n", trimmed(&table)));
     let mut header = vec![""];
     header.extend(classes.names().iter().map(String::as_str));
-    let mut table = plain(&header);
+    let mut table = plain(&header, 1);
     for (name, row) in classes.names().iter().zip(&evaluation.confusion) {
         table.add_row(std::iter::once(name.clone()).chain(row.iter().map(u64::to_string)));
     }
     text.push_str(&format!("{}\nhow sure it was, and how often it was right\n\n", trimmed(&table)));
-    let mut table = plain(&["confidence", "records", "right"]);
+    let mut table = plain(&["confidence", "records", "right"], 0);
     for bin in evaluation.reliability.iter().filter(|bin| bin.n > 0) {
         table.add_row([optional(bin.confidence), bin.n.to_string(), optional(bin.accuracy)]);
     }
     text.push_str(&trimmed(&table));
     text
-}
-
-/// A table without lines: the first column to the left, numbers to the right.
-fn plain(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(header);
-    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table
 }

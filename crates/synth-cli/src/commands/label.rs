@@ -104,8 +104,8 @@ impl<'a> Job<'a> {
             config,
             progress,
             out,
-            id: args.input.id.clone().or_else(|| config.data.id.clone()),
-            gold: args.input.gold.clone().or_else(|| config.data.gold.clone()),
+            id: args.input.records.id(config).map(str::to_owned),
+            gold: args.input.gold.field(config).map(str::to_owned),
             uncovered: match uncovered {
                 UncoveredKind::Prior => Uncovered::Prior,
                 UncoveredKind::Null => Uncovered::Null,
@@ -145,7 +145,7 @@ impl<'a> Job<'a> {
     /// Votes that somebody else made.
     fn label_votes(&self, path: &Path) -> Result<Summary> {
         let classes = inputs::given_classes(&or_file(&self.args.input.classes, &self.config.lfs.classes))?;
-        let stdin = match self.args.input.stdin_format {
+        let stdin = match self.args.input.records.stdin_format {
             Some(DataFormat::Csv) => "csv",
             _ => "npy",
         };
@@ -175,7 +175,7 @@ impl<'a> Job<'a> {
                 (load_npy(path, &classes, None)?, None)
             }
         };
-        if self.args.input.gold.is_some() {
+        if self.args.input.gold.gold.is_some() {
             self.progress.warn("`--gold` names a field of records; votes have none, so no gold is used");
         }
         let votes = Votes { matrix, faults: synth::lf::Faults::default(), gold: None };
@@ -202,7 +202,7 @@ impl<'a> Job<'a> {
     fn label_records(&self) -> Result<(Summary, bool)> {
         let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
         let lfs = inputs::lf_set(&files)?;
-        let reader = inputs::reader(&self.args.input, self.config, self.out.as_deref(), self.progress)?;
+        let reader = inputs::reader(&self.args.input.records, self.config, self.out.as_deref(), self.progress)?;
         self.check_output(&reader, lfs.classes())?;
         let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;
         let fitted = self.fit_if_asked(&votes)?;
@@ -283,7 +283,9 @@ impl<'a> Job<'a> {
 
     /// Reads the records a second time and writes them with their soft labels.
     fn write_soft(&self, out: &Path, reader: &Reader, soft: &SoftLabels, fingerprint: &str) -> Result<()> {
-        output::soft(out, reader, soft, &self.output_options(fingerprint, soft.n_rows() as u64), self.progress)
+        let options = self.output_options(fingerprint, soft.n_rows() as u64);
+        let writer = soft::Writer::create(out, &reader.schema(), soft.classes(), &options)?;
+        output::soft(writer, reader, soft, self.progress)
     }
 
     fn check_cancelled(&self) -> Result<()> {
@@ -368,12 +370,12 @@ fn check_outputs(args: &LabelArgs, config: &Config, out: Option<&Path>) -> Resul
         let hint = "the name tells the format: .parquet, .arrow, .jsonl, .csv or .npy";
         return Err(hinted(format!("`{}` has no known format", out.display()), hint));
     }
-    let data = or_file(&args.input.data, &config.data.files);
+    let data = or_file(&args.input.records.data, &config.data.files);
     let lfs = or_file(&args.input.lfs, &config.lfs.files);
     let inputs = data.iter().chain(&lfs).chain(&args.votes).chain(&args.merge_counts).chain(&args.label_model);
     let mut taken: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
     let outputs = [out, args.votes_out.as_deref(), args.counts_out.as_deref(), args.save_model.as_deref()];
-    let outputs = outputs.into_iter().chain([args.input.bad_out.as_deref()]).flatten();
+    let outputs = outputs.into_iter().chain([args.input.records.bad_out.as_deref()]).flatten();
     for path in outputs.filter(|path| *path != Path::new("-")) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().with_context(|| format!("cannot write `{}`", path.display()))?;

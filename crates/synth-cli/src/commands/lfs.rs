@@ -90,8 +90,8 @@ impl<'a> Session<'a> {
     fn open(args: &'a LfsArgs, config: &'a Config, json: bool, progress: &'a Progress) -> Result<Self> {
         let files = inputs::lf_files(&args.input, config, progress)?;
         let lfs = inputs::lf_set(&files)?;
-        let reader = inputs::reader(&args.input, config, None, progress)?;
-        let gold = args.input.gold.as_deref().or(config.data.gold.as_deref());
+        let reader = inputs::reader(&args.input.records, config, None, progress)?;
+        let gold = args.input.gold.field(config);
         let votes = inputs::apply(&lfs, &reader, id_field(args, config), gold, progress)?;
         Ok(Self { args, config, json, progress, reader, files, lfs, votes })
     }
@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
         let changed: Vec<usize> = (0..same.len()).filter(|&i| same[i].is_none()).collect();
         let mut subset = LfSet::new(new.classes().clone());
         subset.add_program(new.subset(&changed))?;
-        let gold = self.args.input.gold.as_deref().or(self.config.data.gold.as_deref());
+        let gold = self.args.input.gold.field(self.config);
         let fresh = inputs::apply(&subset, &self.reader, id_field(self.args, self.config), gold, self.progress)?;
         let names: Vec<String> = new.names().map(str::to_owned).collect();
         let matrix = join(new.classes(), &names, &same, &self.votes.matrix, &fresh.matrix)?;
@@ -235,7 +235,7 @@ impl<'a> Session<'a> {
 }
 
 fn id_field<'a>(args: &'a LfsArgs, config: &'a Config) -> Option<&'a str> {
-    args.input.id.as_deref().or(config.data.id.as_deref())
+    args.input.records.id(config)
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -45,9 +45,9 @@ pub fn run(args: &PredictArgs, common: &Common, progress: &Progress) -> Result<E
 
 fn predict(args: &PredictArgs, config: &Config, progress: &Progress) -> Result<Summary> {
     let classifier = Classifier::load(&args.model)?;
-    let reader = inputs::records(&args.records, config, progress)?;
+    let reader = inputs::reader(&args.records, config, Some(&args.out), progress)?;
     let options = soft::Options {
-        id: args.records.id.clone().or_else(|| config.data.id.clone()),
+        id: args.records.id(config).map(str::to_owned),
         prefix: args.prefix.clone(),
         n_rows: reader.n_rows(),
         ..soft::Options::default()
@@ -57,8 +57,9 @@ fn predict(args: &PredictArgs, config: &Config, progress: &Progress) -> Result<S
     let mut labels = vec![0; classes.len()];
     progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });
     let mut n = 0;
-    for batch in reader.batches()? {
-        let batch = batch?;
+    // The writer knows the fields of the reader, so the vectors are not written.
+    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?)? {
+        let batch = batch.map_err(unboxed)?;
         let soft = classifier.predict(&batch).map_err(unboxed)?;
         (0..soft.n_rows()).for_each(|row| labels[soft.label(row).index()] += 1);
         writer.write(&batch, &soft, 0..soft.n_rows())?;

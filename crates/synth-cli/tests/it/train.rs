@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::{MAILS, Project};
+use crate::{MAILS, Project, npy};
 
 /// With soft labels of the mails.
 fn labelled() -> Project {
@@ -20,8 +20,8 @@ exit code: 0
 learned from 5 of 6 records, 7 features
 1 left out: no function voted on them, or they have no soft label
 L2 0.001: as given
-cross-entropy 0.4151 against soft labels of records it did not see
-temperature 1.090, fitted on soft labels: it is as sure of itself as they are
+cross-entropy 0.4153 against soft labels of records it did not see
+temperature 1.088, fitted on soft labels: it is as sure of itself as they are
 wrote m
 "#);
     assert_eq!(project.names(), ["m", "mails.jsonl", "soft.parquet", "spam.lf"]);
@@ -42,27 +42,27 @@ exit code: 0
 
   accuracy  1.000 (1.000 to 1.000)
   macro F1  1.000 (1.000 to 1.000)
-  log-loss  0.2604
-  Brier     0.1344
-  ECE       0.2132
+  log-loss  0.2601
+  Brier     0.1343
+  ECE       0.2130
 
- class  records  precision  recall     F1  ROC AUC  PR AUC
- ham          4      1.000   1.000  1.000    1.000   1.000
- spam         2      1.000   1.000  1.000    1.000   1.000
+class  records  precision  recall     F1  ROC AUC  PR AUC
+ham          4      1.000   1.000  1.000    1.000   1.000
+spam         2      1.000   1.000  1.000    1.000   1.000
 
 rows: the gold class; columns: the class it was given
 
-       ham  spam
- ham     4     0
- spam    0     2
+      ham  spam
+ham     4     0
+spam    0     2
 
 how sure it was, and how often it was right
 
- confidence  records  right
- 0.509             1  1.000
- 0.676             1  1.000
- 0.854             2  1.000
- 0.913             2  1.000
+confidence  records  right
+     0.509        1  1.000
+     0.677        1  1.000
+     0.854        2  1.000
+     0.914        2  1.000
 "#);
     let scores = project.json("evaluate --data mails.jsonl --model m --gold gold --json");
     assert_eq!(scores["evaluation"]["n"], 6);
@@ -180,4 +180,77 @@ exit code: 2
 error: `m/weights.safetensors` is no model: it is cut short, changed, or not the one that model.json describes
 "#);
     assert!(!project.path("p.csv").exists());
+}
+
+#[test]
+fn vectors_beside_the_records_are_features() {
+    let project = labelled();
+    // For six records a vector of two numbers: the first is large where the gold label is spam.
+    let numbers = [[1.0, 0.0], [0.9, 0.2], [0.0, 1.0], [0.1, 0.8], [0.0, 0.9], [0.2, 1.0]];
+    let bytes: Vec<u8> = numbers.concat().into_iter().flat_map(f64::to_le_bytes).collect();
+    project.file("emb.npy", npy("<f8", false, [6, 2], &bytes));
+    project.done("train --data mails.jsonl --soft soft.parquet --vectors emb=emb.npy --model m");
+    project.done("predict --data mails.jsonl --model m --vectors emb=emb.npy --out p.csv");
+    assert_eq!(project.read("p.csv").lines().next(), Some("id,text,gold,label,confidence,n_votes,p_ham,p_spam"));
+    let scores = project.json("evaluate --data mails.jsonl --model m --vectors emb=emb.npy --gold gold --json");
+    assert_eq!(scores["evaluation"]["n"], 6);
+    assert_snapshot!(project.run("predict --data mails.jsonl --model m --out q.csv"), @r#"
+exit code: 2
+---- stderr ----
+error: the records have no field `emb`
+hint: the fields are id, text, gold
+"#);
+    project.file("two.jsonl", MAILS.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
+    assert_snapshot!(project.run("predict --data two.jsonl --model m --vectors emb=emb.npy --out q.csv"), @r#"
+exit code: 2
+---- stderr ----
+error: cannot use the array `emb.npy`: it has 6 rows for 2 records
+"#);
+    assert_snapshot!(project.run("predict --data two.jsonl --model m --vectors emb.npy --out q.csv"), @r#"
+exit code: 2
+---- stderr ----
+error: `--vectors emb.npy` is no NAME=FILE.npy
+hint: the name is the field that the vectors become: --vectors emb=embeddings.npy
+"#);
+    assert!(!project.path("q.csv").exists());
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_found_out_before_the_work() {
+    let project = labelled();
+    let train = "train --data soft.parquet --soft soft.parquet --text text --model m";
+    assert_snapshot!(project.run(&format!("{train} --probs-out oof.parquet")), @r#"
+exit code: 2
+---- stderr ----
+error: the records have a field `probs`, which is also the name of a result column
+hint: choose another name for the result columns with `--prefix`
+"#);
+    assert!(!project.path("m").exists());
+    project.file("m", "a file of this name");
+    assert_snapshot!(project.run(train), @r#"
+exit code: 2
+---- stderr ----
+error: `m` is a file, and a model is a folder
+hint: give the model a name of its own: --model model/
+"#);
+}
+
+#[test]
+fn rows_without_a_soft_label_teach_nothing() {
+    let project = labelled();
+    project.done("label --data mails.jsonl --lfs spam.lf --out null.parquet --uncovered null");
+    let train = "train --data mails.jsonl --text text --model m --uncovered prior --json";
+    assert_eq!(project.json(&format!("{train} --soft null.parquet"))["left_out"], 1);
+    assert_eq!(project.json(&format!("{train} --soft soft.parquet"))["left_out"], 0);
+}
+
+#[test]
+fn settings_of_the_project_hold_here_too() {
+    let project = labelled();
+    project.file("bad.jsonl", format!("{MAILS}not json\n"));
+    project.file("synth.toml", "[data]\nfiles = [\"bad.jsonl\"]\nskip-bad = true\ngold = \"gold\"\n");
+    let summary = project.json("train --soft soft.parquet --text text --model m --json");
+    assert_eq!((&summary["n"], &summary["report"]["calibrated_on"]), (&6.into(), &"gold".into()));
+    assert_eq!(project.json("evaluate --model m --json")["evaluation"]["n"], 6);
+    assert_eq!(project.json("predict --model m --out p.csv --json")["n"], 6);
 }

@@ -70,23 +70,23 @@ fn votes_that_are_none() {
     assert_snapshot!(label(npy("<f8", false, [1, 1], &[0; 8])), @"
     exit code: 2
     ---- stderr ----
-    error: cannot use `votes.npy` as votes: its values are <f8, votes must be integers
+    error: cannot use the array `votes.npy`: its values are <f8, votes must be integers
     hint: save it with `votes.astype('int16')`
     ");
     assert_snapshot!(label(npy("|i1", false, [2, 2], &[0, 1, 1])), @"
     exit code: 2
     ---- stderr ----
-    error: cannot use `votes.npy` as votes: it is cut short: its shape (2, 2) needs more bytes than there are
+    error: cannot use the array `votes.npy`: it is cut short: its shape (2, 2) needs more bytes than there are
     ");
     assert_snapshot!(label(b"PK\x03\x04 a zip file".to_vec()), @"
     exit code: 2
     ---- stderr ----
-    error: cannot use `votes.npy` as votes: it is no .npy file
+    error: cannot use the array `votes.npy`: it is no .npy file
     ");
     assert_snapshot!(label(Vec::new()), @"
     exit code: 2
     ---- stderr ----
-    error: cannot use `votes.npy` as votes: it is no .npy file
+    error: cannot use the array `votes.npy`: it is no .npy file
     ");
     assert_snapshot!(project.run("label --votes votes.npy --out soft.npy"), @"
     exit code: 2

@@ -4,11 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
 use arrow_schema::{DataType, Schema};
-use synth_core::{ClassSet, Column, Dataset, Silent, SoftLabels, Value};
+use synth_core::{ClassSet, Dataset, Silent, SoftLabels, Value};
 
 use crate::ids::{IdColumn, Unique, type_of};
 use crate::npy::Header;
@@ -19,6 +16,8 @@ use crate::{Format, IoError, ReadOptions, Reader, SoftProblem, Source};
 pub struct Loaded {
     /// One row for each row of the file. Rows without probabilities are uniform, with no votes.
     pub labels: SoftLabels,
+    /// Whether each row has probabilities in the file.
+    pub known: Vec<bool>,
     /// The id of each row; `None` for `.npy`, which has none.
     pub ids: Option<Vec<String>>,
 }
@@ -28,7 +27,8 @@ pub struct Loaded {
 ///
 /// `classes` are needed where the file does not name them (JSONL, `.npy`), and checked where it does. `id` is the field
 /// of ids (by default `id`), `prefix` stands before the names of the result columns. Without a column `n_votes` every
-/// row counts as having one.
+/// row counts as having one. Records may have fields `p_…` of their own: with `classes` the columns of exactly these are
+/// read, and otherwise those that stand after `n_votes`.
 ///
 /// # Errors
 /// The file cannot be read; there are no probabilities in it, or they are no distributions over the classes; the classes
@@ -40,7 +40,7 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
     let problem = |problem| IoError::Soft { path: path.to_owned(), problem };
     let reader = Reader::open(&[Source::new(path)], ReadOptions::default(), &Silent)?;
     let schema = reader.schema();
-    let columns = ProbColumns::find(&schema, prefix).ok_or_else(|| problem(SoftProblem::NoProbs))?;
+    let columns = ProbColumns::find(&schema, prefix, classes).ok_or_else(|| problem(SoftProblem::NoProbs))?;
     let named: Option<Vec<String>> = match (&columns, reader.classes_json()) {
         (ProbColumns::Each(names), _) => Some(names.iter().map(|name| name[prefix.len() + 2..].to_owned()).collect()),
         (_, Some(json)) => serde_json::from_str(json).ok(),
@@ -58,7 +58,7 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
     let id = IdColumn::find(&schema, id)?;
     let mut unique = Unique::new(id.clone());
     let votes = format!("{prefix}n_votes");
-    let (mut probs, mut n_votes, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut probs, mut known, mut n_votes, mut ids) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for batch in reader.batches()? {
         let batch = batch?;
         unique.check(&batch)?;
@@ -67,6 +67,7 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
         for row in 0..batch.n_rows() {
             let at = batch.first_row() + row as u64;
             let found = columns.probs(&batch, row).filter(|found| !found.iter().all(|p| p.is_nan()));
+            known.push(found.is_some());
             n_votes.push(match votes.as_ref().map(|votes| votes.value(row)) {
                 _ if found.is_none() => 0,
                 None => 1,
@@ -84,7 +85,8 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
         }
     }
     let labels = SoftLabels::from_rows(classes, probs, n_votes);
-    Ok(Loaded { labels: labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?, ids: Some(ids) })
+    let labels = labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?;
+    Ok(Loaded { labels, known, ids: Some(ids) })
 }
 
 /// Where the probabilities stand.
@@ -94,7 +96,7 @@ enum ProbColumns {
 }
 
 impl ProbColumns {
-    fn find(schema: &Schema, prefix: &str) -> Option<Self> {
+    fn find(schema: &Schema, prefix: &str, classes: Option<&ClassSet>) -> Option<Self> {
         let list = format!("{prefix}probs");
         if matches!(
             type_of(schema, &list),
@@ -103,32 +105,38 @@ impl ProbColumns {
             return Some(Self::List(list));
         }
         let start = format!("{prefix}p_");
-        let each = schema.fields().iter().map(|field| field.name()).filter(|name| name.starts_with(&start));
-        let each: Vec<String> = each.cloned().collect();
+        if let Some(classes) = classes {
+            let each: Vec<String> = classes.names().iter().map(|name| format!("{start}{name}")).collect();
+            if each.iter().all(|name| is_number(schema, name)) {
+                return Some(Self::Each(each));
+            }
+        }
+        let votes = schema.column_with_name(&format!("{prefix}n_votes")).map_or(0, |(at, _)| at);
+        let names = schema.fields().iter().skip(votes).map(|field| field.name());
+        let names = names.filter(|name| name.starts_with(&start) && is_number(schema, name));
+        let each: Vec<String> = names.cloned().collect();
         (!each.is_empty()).then_some(Self::Each(each))
     }
 
-    /// The probabilities of a row; `None` where it has none.
+    /// The probabilities of a row, NaN where one is missing; `None` where there are none.
     fn probs(&self, records: &Dataset, row: usize) -> Option<Vec<f64>> {
         match self {
-            Self::List(name) => list(&records.column(name)?, row),
-            Self::Each(names) => names
-                .iter()
-                .map(|name| match records.column(name)?.value(row)? {
+            Self::List(name) => records.column(name)?.vector(row),
+            Self::Each(names) => {
+                let number = |name: &String| match records.column(name)?.value(row)? {
                     Value::Number(p) => Some(p),
                     _ => None,
-                })
-                .collect(),
+                };
+                Some(names.iter().map(|name| number(name).unwrap_or(f64::NAN)).collect())
+            }
         }
     }
 }
 
-fn list(column: &Column, row: usize) -> Option<Vec<f64>> {
-    let items = column.items(row)?;
-    // JSONL has integers where all probabilities are 0 or 1.
-    let items = arrow_cast::cast(&items, &DataType::Float64).ok()?;
-    let items = items.as_primitive::<Float64Type>();
-    (items.null_count() == 0).then(|| items.values().to_vec())
+/// Whether there is such a column of numbers; one that is null throughout has no type.
+fn is_number(schema: &Schema, name: &str) -> bool {
+    let known = schema.column_with_name(name);
+    known.is_some_and(|(_, field)| field.data_type().is_numeric() || *field.data_type() == DataType::Null)
 }
 
 fn load_npy(path: &Path, classes: Option<&ClassSet>) -> Result<Loaded, IoError> {
@@ -151,13 +159,15 @@ fn load_npy(path: &Path, classes: Option<&ClassSet>) -> Result<Loaded, IoError> 
         return Err(IoError::Npy { path: path.to_owned(), problem });
     }
     let mut probs: Vec<f64> = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-    let mut n_votes = vec![1; shape.0];
-    for (row, votes) in probs.chunks_exact_mut(shape.1).zip(&mut n_votes) {
+    let mut known = vec![true; shape.0];
+    for (row, known) in probs.chunks_exact_mut(shape.1).zip(&mut known) {
         if row.iter().all(|p| p.is_nan()) {
             row.fill(1.0 / shape.1 as f64);
-            *votes = 0;
+            *known = false;
         }
     }
+    let n_votes = known.iter().map(|&known| u32::from(known)).collect();
     let labels = SoftLabels::from_rows(classes.clone(), probs, n_votes);
-    Ok(Loaded { labels: labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?, ids: None })
+    let labels = labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?;
+    Ok(Loaded { labels, known, ids: None })
 }

@@ -8,6 +8,7 @@ mod pipes;
 mod reading;
 mod soft_labels;
 mod traits;
+mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -262,6 +262,7 @@ fn what_was_written_is_read_back() {
         for row in 0..3 {
             assert_eq!(loaded.labels.probs(row), labels.probs(row), "{name}");
             assert_eq!(loaded.labels.covered(row), labels.covered(row), "{name}");
+            assert_eq!(loaded.known[row], labels.covered(row), "{name}");
         }
         let ids = loaded.ids.map(|ids| ids.join(" "));
         assert_eq!(ids.as_deref(), (name != "soft.npy").then_some("a b c"), "{name}");
@@ -287,11 +288,32 @@ fn what_are_no_soft_labels_is_said() {
         ("{\"id\": 1, \"probs\": [0.5, 0.25, 0.25]}\n", "row 0 has 3 probabilities for 2 classes"),
         ("{\"id\": 1, \"probs\": [0.5, 0.6]}\n", "it sums to 1.1"),
         ("{\"id\": 1, \"probs\": [1, 0]}\n{\"id\": 1, \"probs\": [0, 1]}\n", "id `1` stands twice"),
+        ("{\"id\": 1, \"probs\": [0.5, null]}\n", "NaN"),
+        ("id,p_a,p_b\n1,0.5,\n2,0.5,0.5\n", "NaN"),
     ] {
-        let path = dir.path().join("soft.jsonl");
+        let path = dir.path().join(if text.starts_with("id,") { "soft.csv" } else { "soft.jsonl" });
         std::fs::write(&path, text).unwrap();
         let error = load(&path, Some(&classes), None, "").unwrap_err();
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         assert!(format!("{error}: {source}").contains(expected), "{error}: {source}");
     }
+}
+
+#[test]
+fn fields_of_records_are_not_taken_for_classes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("soft.csv");
+    // The records had `p_value` and the classes are `a` and `b`.
+    std::fs::write(&path, "id,p_value,label,confidence,n_votes,p_a,p_b\n1,0.01,a,0.7,2,0.7,0.3\n").unwrap();
+    let classes = ClassSet::new(["a", "b"]).unwrap();
+    for given in [None, Some(&classes)] {
+        let loaded = load(&path, given, None, "").unwrap();
+        assert_eq!((loaded.labels.classes(), loaded.labels.probs(0)), (&classes, &[0.7, 0.3][..]));
+    }
+    // Written elsewhere: what is asked for is found wherever it stands.
+    std::fs::write(&path, "p_b,p_value,id,p_a\n0.3,0.01,1,0.7\n").unwrap();
+    assert_eq!(load(&path, Some(&classes), None, "").unwrap().labels.probs(0), [0.7, 0.3]);
+    std::fs::write(&path, "id,p_a,p_b\n1,0.7,0.3\n").unwrap();
+    let loaded = load(&path, None, None, "").unwrap();
+    assert_eq!((loaded.labels.classes(), loaded.labels.n_votes(0)), (&classes, 1));
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
 use arrow_schema::DataType;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -131,7 +129,8 @@ fn is_category(data_type: &DataType) -> bool {
 fn is_list(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            matches!(item.data_type(), DataType::Float32 | DataType::Float64)
+            // A list that is empty throughout has no type of items.
+            item.data_type().is_numeric() || *item.data_type() == DataType::Null
         }
         _ => false,
     }
@@ -143,17 +142,6 @@ fn number(column: &Column, row: usize) -> Option<f64> {
         Value::Bool(value) => Some(f64::from(u8::from(value))),
         _ => None,
     }
-}
-
-fn vector(column: &Column, row: usize) -> Option<Vec<f64>> {
-    let items = column.items(row)?;
-    Some(match items.data_type() {
-        // A number that is missing inside a vector is none; whoever asks for it is told so.
-        DataType::Float32 => {
-            items.as_primitive::<Float32Type>().iter().map(|x| x.map_or(f64::NAN, f64::from)).collect()
-        }
-        _ => items.as_primitive::<Float64Type>().iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
-    })
 }
 
 fn finite(number: f64, field: &str, row: u64) -> Result<f64, LearnError> {
@@ -222,7 +210,7 @@ impl Reader<'_> {
                 cells.extend(known.map(|at| (first + at as u32, 1.0)));
             }
             Block::Embedding { field, length } => {
-                let Some(vector) = vector(&self.column, row) else { return Ok(()) };
+                let Some(vector) = self.column.vector(row) else { return Ok(()) };
                 if vector.len() != *length {
                     let (expected, got) = (*length, vector.len());
                     return Err(LearnError::VectorLength { field: field.clone(), row: position, expected, got });
@@ -303,7 +291,7 @@ impl Fitting {
             Self::Embedding { field, length } => {
                 let column = column(records, field, "lists of numbers", is_list)?;
                 if length.is_none() {
-                    *length = rows.iter().find_map(|&row| vector(&column, row)).map(|vector| vector.len());
+                    *length = rows.iter().find_map(|&row| column.vector(row)).map(|vector| vector.len());
                 }
             }
         }
@@ -338,7 +326,7 @@ impl Fitting {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::builder::{Float32Builder, ListBuilder};
+    use arrow_array::builder::{Float32Builder, Int64Builder, ListBuilder};
     use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 
     use super::super::Features;
@@ -413,6 +401,30 @@ mod tests {
         assert_eq!(error(FeatureSpec::default()), "no field is named to learn from");
         let number = FeatureSpec { numbers: vec!["n".into()], ..FeatureSpec::default() };
         assert_eq!(error(number), "field `n` of row 1 is NaN");
+    }
+
+    #[test]
+    fn vectors_of_integers_are_vectors() {
+        let mut vectors = ListBuilder::new(Int64Builder::new());
+        vectors.values().append_slice(&[0, 1]);
+        vectors.append(true);
+        let data = records(vec![("vector", Arc::new(vectors.finish()))]);
+        let spec = FeatureSpec { embeddings: vec!["vector".into()], ..FeatureSpec::default() };
+        let matrix = fit(spec, &data).of_records(&data).unwrap();
+        assert_eq!(matrix.row(0).collect::<Vec<_>>(), [(0, 0.0), (1, 1.0)]);
+    }
+
+    #[test]
+    fn the_first_of_several_bad_records_is_named() {
+        let mut numbers = vec![1.0; 5 * CHUNK];
+        for chunk in 1..5 {
+            numbers[chunk * CHUNK + 7] = f64::NAN;
+        }
+        let spec = FeatureSpec { numbers: vec!["n".into()], ..FeatureSpec::default() };
+        let good = records(vec![("n", Arc::new(Float64Array::from(vec![1.0])))]);
+        let bad = records(vec![("n", Arc::new(Float64Array::from(numbers)))]);
+        let error = fit(spec, &good).of_records(&bad).unwrap_err();
+        assert_eq!(error.to_string(), format!("field `n` of row {} is NaN", CHUNK + 7));
     }
 
     #[test]

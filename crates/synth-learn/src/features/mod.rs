@@ -114,7 +114,9 @@ impl Features {
             let records = records.map_err(LearnError::Records)?;
             let first = records.first_row();
             let rows: Vec<usize> = (0..records.n_rows()).filter(|&row| is_training(first + row as u64)).collect();
-            fitting.par_iter_mut().try_for_each(|block| block.learn(&records, &rows))?;
+            let learned: Vec<_> = fitting.par_iter_mut().map(|block| block.learn(&records, &rows)).collect();
+            // The first mistake in the order of fields, at any number of threads.
+            learned.into_iter().collect::<Result<(), _>>()?;
         }
         let blocks = fitting.into_iter().map(Fitting::finish).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::with(spec, blocks))
@@ -176,7 +178,7 @@ impl Features {
         let blocks = self.blocks.iter().zip(&self.columns_of_buckets);
         let readers = blocks.map(|(block, columns)| block.open(records, columns)).collect::<Result<Vec<_>, _>>()?;
         let starts: Vec<usize> = (0..records.n_rows()).step_by(CHUNK).collect();
-        let chunks: Vec<SparseMatrix> = starts
+        let chunks: Vec<Result<SparseMatrix, LearnError>> = starts
             .into_par_iter()
             .map(|start| {
                 let mut matrix = SparseMatrix::new(self.n_columns);
@@ -192,9 +194,11 @@ impl Features {
                 }
                 Ok(matrix)
             })
-            .collect::<Result<_, LearnError>>()?;
+            .collect();
         let mut matrix = SparseMatrix::new(self.n_columns);
-        chunks.iter().for_each(|chunk| matrix.append(chunk));
+        for chunk in chunks {
+            matrix.append(&chunk?);
+        }
         Ok(matrix)
     }
 }
