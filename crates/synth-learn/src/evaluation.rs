@@ -159,14 +159,14 @@ impl Evaluation {
     }
 }
 
-/// `[gold, predicted]`.
-fn confusion(k: usize, rows: impl Iterator<Item = (usize, usize)>) -> Array2<u64> {
+/// Rows as (predicted, gold), counted: `[gold, predicted]`.
+pub(crate) fn confusion(k: usize, rows: impl Iterator<Item = (usize, usize)>) -> Array2<u64> {
     let mut confusion = Array2::zeros((k, k));
     rows.for_each(|(predicted, gold)| confusion[[gold, predicted]] += 1);
     confusion
 }
 
-fn accuracy(confusion: &Array2<u64>) -> f64 {
+pub(crate) fn accuracy(confusion: &Array2<u64>) -> f64 {
     confusion.diag().sum() as f64 / confusion.sum() as f64
 }
 
@@ -175,7 +175,7 @@ fn f1(confusion: &Array2<u64>, class: usize) -> Option<f64> {
     (actual + predicted > 0).then(|| 2.0 * confusion[[class, class]] as f64 / (actual + predicted) as f64)
 }
 
-fn macro_f1(confusion: &Array2<u64>) -> f64 {
+pub(crate) fn macro_f1(confusion: &Array2<u64>) -> f64 {
     let defined: Vec<f64> = (0..confusion.nrows()).filter_map(|class| f1(confusion, class)).collect();
     defined.iter().sum::<f64>() / defined.len() as f64
 }

@@ -25,6 +25,7 @@
 //! - [`Calibration`]: probabilities that mean what they say.
 //! - [`Classifier`]: features, model and calibration as one; a [`Predict`](synth_core::Predict), saved and loaded.
 //! - [`Evaluation`]: how good it is where gold is known.
+//! - [`LearningCurve`]: how many hand labels it is worth.
 
 mod calibration;
 mod classifier;
@@ -32,6 +33,7 @@ mod error;
 mod evaluation;
 mod features;
 mod folds;
+mod learning_curve;
 mod logistic;
 mod saved;
 mod softmax;
@@ -42,5 +44,6 @@ pub use classifier::{CalibratedOn, Classifier, L2_GRID, Trainer, Training, Train
 pub use error::LearnError;
 pub use evaluation::{Bin, ClassScores, Evaluation, Interval};
 pub use features::{FeatureSpec, Features, TextSpec};
+pub use learning_curve::{CurvePoint, LearningCurve, Spread, Worth};
 pub use logistic::{LogisticFit, LogisticModel, LogisticRegression, StopReason};
 pub use sparse::SparseMatrix;
