@@ -339,6 +339,16 @@ pub struct EvaluateArgs {
     /// The folder of the model
     #[arg(long, value_name = "DIR", required = true)]
     pub model: PathBuf,
+    /// Soft labels, with their records, as `synth label` writes them. A model is trained on each file, and one on gold,
+    /// and all are scored beside each other; then you also learn how many hand labels each is worth
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub compare: Vec<PathBuf>,
+    /// What stands before the names of the columns of soft labels in those files
+    #[arg(long, value_name = "PREFIX", default_value = "", requires = "compare")]
+    pub prefix: String,
+    /// A folder for plots, as SVG and PNG
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
     /// Draws the records of the bootstrap for intervals
     #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
     pub seed: u64,

@@ -2,11 +2,13 @@
 
 mod args;
 mod commands;
+mod comparison;
 mod config;
 mod errors;
 mod inputs;
 mod joined;
 mod output;
+mod plots;
 mod progress;
 mod render;
 mod table;

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use synth::core::metrics::Scores;
 use synth::core::{ClassId, ClassSet, SoftLabels};
 use synth::label::{Analysis, Finding, LfSummary};
+use synth::learn::Interval;
 
 /// A number with what it counts.
 pub fn counted(n: u64, one: &str, several: &str) -> String {
@@ -111,6 +112,11 @@ pub fn plain(header: &[&str], n_text_columns: usize) -> Table {
         }
     }
     table
+}
+
+/// A figure with its interval.
+pub fn ranged(Interval { value, low, high }: Interval) -> String {
+    format!("{value:.3} ({low:.3} to {high:.3})")
 }
 
 /// The table without white space at the ends of lines.

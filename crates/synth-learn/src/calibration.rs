@@ -3,7 +3,7 @@
 use argmin::core::{CostFunction, Executor, Gradient};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::LearnError;
@@ -107,6 +107,22 @@ impl Calibration {
         Self { temperature: 1.0, bias: vec![0.0; n_classes] }
     }
 
+    /// Turns logits into distributions.
+    ///
+    /// # Shapes
+    /// `[n, k]`, both.
+    ///
+    /// # Panics
+    /// If k is another than that of the fit.
+    pub fn distributions(&self, mut logits: Array2<f64>) -> Array2<f64> {
+        for mut row in logits.rows_mut() {
+            let mut probs = row.to_vec();
+            self.apply(&mut probs);
+            row.assign(&Array1::from_vec(probs));
+        }
+        logits
+    }
+
     /// Turns the logits of a row into a distribution, in place.
     ///
     /// # Panics
@@ -185,7 +201,7 @@ impl Gradient for Problem<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Axis, array};
+    use ndarray::{Axis, array};
 
     use super::*;
 

@@ -237,19 +237,11 @@ impl HeldOut {
     }
 }
 
-fn to_distributions(logits: &mut Array2<f64>, calibration: &Calibration) {
-    for mut row in logits.rows_mut() {
-        calibration.apply(row.as_slice_mut().expect("rows of a fresh array are slices"));
-    }
-}
-
 impl Training {
     /// For each row, those without weight too, the distribution by a model that did not see it: `[n, k]`. What these
     /// say of a row was not learned from it, so they can judge its label.
     pub fn out_of_fold(&self) -> Array2<f64> {
-        let mut probs = self.out_of_fold.clone();
-        to_distributions(&mut probs, &self.report.calibration);
-        probs
+        self.report.calibration.distributions(self.out_of_fold.clone())
     }
 
     /// Calibrates anew, temperature and bias, on what models that did not see a row say of it, against its gold label.
@@ -343,6 +335,17 @@ impl Classifier {
         &self.features
     }
 
+    /// What it says of records whose features are known already.
+    ///
+    /// # Shapes
+    /// `[n, d]`, the result `[n, k]` with rows that sum to 1.
+    ///
+    /// # Panics
+    /// If these are not [`Classifier::features`].
+    pub fn of_features(&self, features: &SparseMatrix) -> Array2<f64> {
+        self.report.calibration.distributions(self.model.logits(features))
+    }
+
     /// Calibrates anew, temperature and bias, on gold labels of records that the classifier was not trained on.
     ///
     /// # Shapes
@@ -370,8 +373,7 @@ impl Predict for Classifier {
 
     /// The classifier says something of every record; each counts as having one vote.
     fn predict(&self, records: &Dataset) -> Result<SoftLabels, BoxError> {
-        let mut probs = self.model.logits(&self.features.of_records(records)?);
-        to_distributions(&mut probs, &self.report.calibration);
+        let probs = self.of_features(&self.features.of_records(records)?);
         let n_votes = vec![1; records.n_rows()];
         Ok(SoftLabels::from_rows(self.classes.clone(), probs.into_raw_vec_and_offset().0, n_votes)?)
     }

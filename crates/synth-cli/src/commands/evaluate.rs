@@ -1,19 +1,21 @@
 //! `synth evaluate`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use ndarray::Array2;
+use anyhow::{Context, Result};
 use serde::Serialize;
-use synth::core::{ClassSet, Predict};
+use synth::core::{ClassSet, Event, Observer, Predict, Stage};
 use synth::io::gold::GoldColumn;
-use synth::learn::{Classifier, Evaluation, Interval};
+use synth::learn::{Classifier, Evaluation, SparseMatrix};
 
 use crate::args::{Common, EvaluateArgs};
+use crate::comparison::{Comparison, Test};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
+use crate::plots::{self, Confusion, Curve, Reliability};
 use crate::progress::Progress;
-use crate::table::{counted, plain, trimmed};
+use crate::table::{counted, plain, ranged, trimmed};
 use crate::{inputs, output};
 
 /// What `--json` prints.
@@ -22,20 +24,38 @@ struct Summary<'a> {
     version: u32,
     classes: &'a [String],
     evaluation: &'a Evaluation,
+    /// With `--compare`.
+    comparison: Option<&'a Comparison>,
+    /// The files of `--plots`.
+    plots: &'a [PathBuf],
+}
+
+/// Everything there is to say.
+struct Scored {
+    classes: ClassSet,
+    evaluation: Evaluation,
+    comparison: Option<Comparison>,
+    plots: Vec<PathBuf>,
 }
 
 pub fn run(args: &EvaluateArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
     let config = Config::load(common)?;
-    let (classes, evaluation) = inputs::on_threads(common, || evaluate(args, &config, progress))?;
+    let scored = inputs::on_threads(common, || evaluate(args, &config, progress))?;
+    let Scored { classes, evaluation, comparison, plots } = &scored;
     if common.json {
-        output::json(&Summary { version: 1, classes: classes.names(), evaluation: &evaluation })?;
+        let comparison = comparison.as_ref();
+        output::json(&Summary { version: 1, classes: classes.names(), evaluation, comparison, plots })?;
     } else {
-        output::print(&render(&classes, &evaluation))?;
+        let compared = comparison.as_ref().map(|comparison| comparison.render(classes)).unwrap_or_default();
+        output::print(&(render(classes, evaluation) + &compared))?;
+        if let Some(folder) = &args.plots {
+            progress.note(&format!("wrote {} plots into {}", plots.len(), folder.display()));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result<(ClassSet, Evaluation)> {
+fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result<Scored> {
     let classifier = Classifier::load(&args.model)?;
     let classes = classifier.classes().clone();
     let Some(field) = args.gold.field(config) else {
@@ -46,28 +66,46 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
     };
     let reader = inputs::reader(&args.records, config, None, progress)?;
     let column = GoldColumn::find(&reader.schema(), field, &classes)?;
-    let (mut probs, mut gold) = (Vec::new(), Vec::new());
+    let mut features = SparseMatrix::new(classifier.features().n_columns());
+    let mut gold = Vec::new();
     for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?)? {
         let batch = batch.map_err(unboxed)?;
         let labels = column.labels(&batch)?;
-        let soft = classifier.predict(&batch).map_err(unboxed)?;
-        for (row, class) in labels.into_iter().enumerate().filter_map(|(row, class)| Some((row, class?))) {
-            probs.extend_from_slice(soft.probs(row));
-            gold.push(class);
+        let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_some()).collect();
+        features.append(&classifier.features().of_records(&batch)?.select(&rows));
+        gold.extend(labels.into_iter().flatten());
+    }
+    let evaluation = Evaluation::of(classifier.of_features(&features).view(), &gold, args.seed)?;
+    let comparison = match &args.compare[..] {
+        [] => None,
+        files => {
+            progress.event(Event::Started { stage: Stage::Fit, total: None });
+            let test = Test { features: &features, gold: &gold, seed: args.seed };
+            let fields = (args.records.id(config), field, args.prefix.as_str());
+            let comparison = Comparison::of(files, fields, &classifier, &test, progress);
+            progress.event(Event::Finished { stage: Stage::Fit });
+            Some(comparison?)
+        }
+    };
+    let mut plots = Vec::new();
+    if let Some(folder) = &args.plots {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        plots.extend(plots::save(folder, &Reliability(&evaluation))?);
+        plots.extend(plots::save(folder, &Confusion { classes: &classes, counts: &evaluation.confusion })?);
+        if let Some((curve, others)) = comparison.as_ref().and_then(Comparison::curve) {
+            plots.extend(plots::save(folder, &Curve { curve, others })?);
         }
     }
-    let probs = Array2::from_shape_vec((gold.len(), classes.len()), probs)?;
-    Ok((classes, Evaluation::of(probs.view(), &gold, args.seed)?))
+    Ok(Scored { classes, evaluation, comparison, plots })
 }
 
 fn render(classes: &ClassSet, evaluation: &Evaluation) -> String {
-    let interval = |Interval { value, low, high }: Interval| format!("{value:.3} ({low:.3} to {high:.3})");
     let optional = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
     let mut text = format!(
         "{} with gold; figures with their 95 % intervals\n\n  accuracy  {}\n  macro F1  {}\n  log-loss  {:.4}\n  Brier     {:.4}\n  ECE       {:.4}\n\n",
         counted(evaluation.n as u64, "record", "records"),
-        interval(evaluation.accuracy),
-        interval(evaluation.macro_f1),
+        ranged(evaluation.accuracy),
+        ranged(evaluation.macro_f1),
         evaluation.log_loss,
         evaluation.brier,
         evaluation.ece

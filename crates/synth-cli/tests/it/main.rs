@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod check_and_fmt;
+mod compare;
 mod determinism;
 mod interrupt;
 mod label;
