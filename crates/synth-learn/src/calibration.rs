@@ -9,13 +9,20 @@ use serde::{Deserialize, Serialize};
 use crate::LearnError;
 use crate::softmax::softmax;
 
-/// What is done to logits before they become a distribution: softmax(logits / temperature + bias).
+/// What makes a distribution over k classes of logits:
+///
+/// ```text
+/// (1 - floor) softmax(logits / temperature + bias) + floor / k
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Above 1 for a model that is surer than it is right, below 1 for one that is too careful.
     pub temperature: f64,
     /// `[k]`: for each class how much it was underrated, as a logarithm of odds.
     pub bias: Vec<f64>,
+    /// From 0 to below 1: the share of rows whose class is any of the k, however sure the model is of them. Labeling
+    /// functions that agree on a mistake teach a model to be sure of it.
+    pub floor: f64,
 }
 
 /// The temperature is held between this and one over this: targets without any mistake would ask for 0.
@@ -23,9 +30,11 @@ const LEAST: f64 = 1.0 / 20.0;
 
 /// What a bias costs, in rows: before any gold is seen it is held to be within 0.5 of 0, at one standard deviation.
 const BIAS_PENALTY: f64 = 4.0;
+/// What a floor costs, in rows that it does not explain: with few rows there is none.
+const FLOOR_PENALTY: f64 = 1.0;
 
 impl Calibration {
-    /// The temperature, without a bias, that makes distributions fit targets best, by cross-entropy. The most probable
+    /// The temperature, without bias and floor, that makes distributions fit targets best, by cross-entropy. The most probable
     /// class of each row stays what it is.
     ///
     /// Guo, Pleiss, Sun, Weinberger (2017), On Calibration of Modern Neural Networks, section 4.2. The loss is convex
@@ -49,42 +58,37 @@ impl Calibration {
     /// # Ok::<(), synth_learn::LearnError>(())
     /// ```
     pub fn of_temperature(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Result<Self, LearnError> {
-        let Some(problem) = Problem::of(logits, targets, 0.0)? else { return Ok(Self::none(logits.ncols())) };
-        let none = Self::none(logits.ncols()).bias;
-        let slope = |inverse: f64| {
-            let params = std::iter::once(inverse).chain(none.iter().copied()).collect();
-            problem.evaluate(&params).1[0]
-        };
+        let none = Self::none(logits.ncols());
+        let Some(problem) = Problem::of(logits, targets)? else { return Ok(none) };
+        let slope = |inverse: f64| problem.evaluate(&parameters(inverse, f64::NEG_INFINITY, &none.bias)).1[0];
         let (mut low, mut high) = (LEAST, 1.0 / LEAST);
         // 60 halvings take the interval below what 64 bits tell apart.
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
             if slope(middle) > 0.0 { high = middle } else { low = middle }
         }
-        Ok(Self { temperature: 1.0 / f64::midpoint(low, high), bias: none })
+        Ok(Self { temperature: 1.0 / f64::midpoint(low, high), ..none })
     }
 
-    /// Temperature and bias together: also mends a model that gives one class too much, as models do that learned from
-    /// labeling functions of which some class has more.
+    /// Temperature, bias and floor together. The bias mends a model that gives one class too much, as models do that
+    /// learned from labeling functions of which some class has more; the floor one that is sure of what functions get
+    /// wrong together.
     ///
-    /// Alexandari, Kundaje, Shrikumar (2020), Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at
-    /// Label Shift Adaptation, eq. 5. Biases have a normal prior around 0, so that few rows do not move them far. Where
-    /// logits and targets disagree so much that the best temperature would turn the order of classes round, and
-    /// where no row has a mass, [`Calibration::of_temperature`].
+    /// The bias: Alexandari, Kundaje, Shrikumar (2020), Maximum Likelihood with Bias-Corrected Calibration is
+    /// Hard-To-Beat at Label Shift Adaptation, eq. 5. The floor: the uniform part of Zhang, Kailkhura, Han (2020),
+    /// Mix-n-Match. Both have a prior at 0, so that few rows do not move them far. Where logits and targets disagree so
+    /// much that the best temperature would turn the order of classes round, and where no row has a mass,
+    /// [`Calibration::of_temperature`].
     ///
     /// # Shapes
     /// `logits` and `targets`: `[n, k]`. Targets are distributions, or multiples of them, which count as often.
     ///
     /// # Errors
     /// As [`Calibration::of_temperature`].
-    pub fn of_temperature_and_bias(
-        logits: ArrayView2<'_, f64>,
-        targets: ArrayView2<'_, f64>,
-    ) -> Result<Self, LearnError> {
+    pub fn complete(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Result<Self, LearnError> {
         let simple = Self::of_temperature(logits, targets)?;
-        let Some(problem) = Problem::of(logits, targets, BIAS_PENALTY)? else { return Ok(simple) };
-        let mut start = Array1::zeros(1 + logits.ncols());
-        start[0] = 1.0 / simple.temperature;
+        let Some(problem) = Problem::of(logits, targets)? else { return Ok(simple) };
+        let start = parameters(1.0 / simple.temperature, START_FLOOR, &simple.bias);
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), 10).with_tolerance_grad(1e-8);
         let executor =
             solver.map(|solver| Executor::new(problem, solver).configure(|state| state.param(start).max_iters(200)));
@@ -99,12 +103,12 @@ impl Calibration {
         if best[0] < LEAST || best[0] > 1.0 / LEAST {
             return Ok(simple);
         }
-        Ok(Self { temperature: 1.0 / best[0], bias: best.iter().skip(1).copied().collect() })
+        Ok(Self { temperature: 1.0 / best[0], floor: sigmoid(best[1]), bias: best.iter().skip(2).copied().collect() })
     }
 
     /// The calibration that changes nothing.
     pub fn none(n_classes: usize) -> Self {
-        Self { temperature: 1.0, bias: vec![0.0; n_classes] }
+        Self { temperature: 1.0, bias: vec![0.0; n_classes], floor: 0.0 }
     }
 
     /// Turns logits into distributions.
@@ -131,21 +135,34 @@ impl Calibration {
         assert_eq!(logits.len(), self.bias.len(), "a logit for each class");
         logits.iter_mut().zip(&self.bias).for_each(|(logit, bias)| *logit = *logit / self.temperature + bias);
         softmax(logits);
+        let each = self.floor / logits.len() as f64;
+        logits.iter_mut().for_each(|p| *p = (1.0 - self.floor) * *p + each);
     }
 }
 
-/// Mean cross-entropy over rows by their mass, and the penalty on biases. Parameters: 1/T, then the bias of each class.
+/// Where the search for a floor begins, as the logarithm of its odds: at 5 %.
+const START_FLOOR: f64 = -3.0;
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// What is fitted: 1/T, the logarithm of the odds of the floor, and the bias of each class.
+fn parameters(inverse: f64, floor: f64, bias: &[f64]) -> Array1<f64> {
+    [inverse, floor].iter().chain(bias).copied().collect()
+}
+
+/// Mean cross-entropy over rows by their mass, and the penalties, of [`parameters`].
 struct Problem<'a, 'b> {
     logits: ArrayView2<'a, f64>,
     targets: ArrayView2<'b, f64>,
     /// The sum of all targets: rows, where each is a distribution.
     mass: f64,
-    penalty: f64,
 }
 
 impl<'a, 'b> Problem<'a, 'b> {
-    /// `None` where there is nothing to fit. `penalty` is in rows.
-    fn of(logits: ArrayView2<'a, f64>, targets: ArrayView2<'b, f64>, penalty: f64) -> Result<Option<Self>, LearnError> {
+    /// `None` where there is nothing to fit.
+    fn of(logits: ArrayView2<'a, f64>, targets: ArrayView2<'b, f64>) -> Result<Option<Self>, LearnError> {
         LearnError::check_shape("the targets", logits.shape(), targets.shape())?;
         let bad = |what, array: &ArrayView2<'_, f64>, least: f64| {
             let found = array.indexed_iter().find(|(_, x)| !(x.is_finite() && **x >= least));
@@ -154,30 +171,46 @@ impl<'a, 'b> Problem<'a, 'b> {
         bad("a logit", &logits, f64::MIN)?;
         bad("a target", &targets, 0.0)?;
         let mass = targets.sum();
-        Ok((mass > 0.0).then(|| Self { logits, targets, mass, penalty: penalty / mass }))
+        Ok((mass > 0.0).then(|| Self { logits, targets, mass }))
     }
 
     fn evaluate(&self, params: &Array1<f64>) -> (f64, Array1<f64>) {
-        let n = self.mass;
+        let (inverse, floor) = (params[0], sigmoid(params[1]));
+        let each = floor / self.logits.ncols() as f64;
         let mut gradient = Array1::zeros(params.len());
         let mut loss = 0.0;
         let mut row = vec![0.0; self.logits.ncols()];
         for (logits, target) in self.logits.rows().into_iter().zip(self.targets.rows()) {
-            row.iter_mut().zip(logits).zip(params.iter().skip(1)).for_each(|((r, x), b)| *r = params[0] * x + b);
-            let mass: f64 = target.iter().sum();
-            loss -= target.iter().zip(&row).map(|(y, r)| y * r).sum::<f64>();
-            loss += mass * softmax(&mut row);
-            for (c, ((p, y), x)) in row.iter().zip(target).zip(logits).enumerate() {
-                let residual = (mass * p - y) / n;
+            row.iter_mut().zip(logits).zip(params.iter().skip(2)).for_each(|((r, x), b)| *r = inverse * x + b);
+            let scaled = row.clone();
+            let log_sum = softmax(&mut row);
+            // Of each target the part that the model explains; the floor explains the rest.
+            let mut explained = target.to_vec();
+            for (((part, &p), &y), &scaled) in explained.iter_mut().zip(&row).zip(target).zip(&scaled) {
+                if floor > 0.0 {
+                    let whole = (1.0 - floor) * p + each;
+                    loss -= y * whole.ln();
+                    *part = y * (1.0 - floor) * p / whole;
+                    gradient[1] += floor * (1.0 - floor) * y * (p - each / floor) / whole;
+                } else {
+                    loss -= y * (scaled - log_sum);
+                }
+            }
+            let mass: f64 = explained.iter().sum();
+            for (c, ((p, part), x)) in row.iter().zip(&explained).zip(logits).enumerate() {
+                let residual = mass * p - part;
                 gradient[0] += residual * x;
-                gradient[1 + c] += residual;
+                gradient[2 + c] += residual;
             }
         }
-        for (gradient, bias) in gradient.iter_mut().zip(params).skip(1) {
-            *gradient += self.penalty * bias;
-            loss += 0.5 * n * self.penalty * bias * bias;
+        // As if so many rows more had been seen that the model explains alone.
+        loss -= FLOOR_PENALTY * (1.0 - floor).ln();
+        gradient[1] += FLOOR_PENALTY * floor;
+        for (gradient, bias) in gradient.iter_mut().zip(params).skip(2) {
+            *gradient += BIAS_PENALTY * bias;
+            loss += 0.5 * BIAS_PENALTY * bias * bias;
         }
-        (loss / n, gradient)
+        (loss / self.mass, gradient / self.mass)
     }
 }
 
@@ -212,14 +245,14 @@ mod tests {
         for nothing in [Array2::zeros((0, 2)), Array2::zeros((3, 2))] {
             let of = |fit: fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>) -> _| fit(nothing.view(), nothing.view());
             assert_eq!(of(Calibration::of_temperature).unwrap(), Calibration::none(2));
-            assert_eq!(of(Calibration::of_temperature_and_bias).unwrap(), Calibration::none(2));
+            assert_eq!(of(Calibration::complete).unwrap(), Calibration::none(2));
         }
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
         let fit = |logits: Array2<f64>, targets: Array2<f64>| {
-            Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap_err().to_string()
+            Calibration::complete(logits.view(), targets.view()).unwrap_err().to_string()
         };
         let shape = fit(array![[1.0, 0.0]], array![[1.0]]);
         assert_eq!(shape, "the shape of the targets is [1, 1], expected [1, 2]");
@@ -232,9 +265,8 @@ mod tests {
         let logits = array![[1.0, 0.0], [0.2, 0.9], [0.2, 0.9]];
         let targets = array![[0.6, 0.4], [0.2, 0.8], [0.2, 0.8]];
         let twice = array![[0.6, 0.4], [0.4, 1.6]];
-        let doubled = Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap();
-        let weighted =
-            Calibration::of_temperature_and_bias(logits.select(Axis(0), &[0, 1]).view(), twice.view()).unwrap();
+        let doubled = Calibration::complete(logits.view(), targets.view()).unwrap();
+        let weighted = Calibration::complete(logits.select(Axis(0), &[0, 1]).view(), twice.view()).unwrap();
         assert!((doubled.temperature - weighted.temperature).abs() < 1e-6);
         assert!((doubled.bias[0] - weighted.bias[0]).abs() < 1e-6);
     }
@@ -253,7 +285,7 @@ mod tests {
         // Undecided about everything, where three of four are of the second class.
         let logits = Array2::zeros((400, 2));
         let targets = Array2::from_shape_fn((400, 2), |(i, c)| f64::from(u8::from((i % 4 == 0) == (c == 0))));
-        let calibration = Calibration::of_temperature_and_bias(logits.view(), targets.view()).unwrap();
+        let calibration = Calibration::complete(logits.view(), targets.view()).unwrap();
         let mut row = [0.0, 0.0];
         calibration.apply(&mut row);
         // Where the pull of the rows and that of the prior are equal.
@@ -262,7 +294,7 @@ mod tests {
         assert!(row[1] > 0.74);
         // Two rows move it less.
         let targets = array![[0.0, 1.0], [0.0, 1.0]];
-        let few = Calibration::of_temperature_and_bias(Array2::zeros((2, 2)).view(), targets.view()).unwrap();
+        let few = Calibration::complete(Array2::zeros((2, 2)).view(), targets.view()).unwrap();
         let mut row = [0.0, 0.0];
         few.apply(&mut row);
         let bias = 0.5 * (row[1] / row[0]).ln();
@@ -270,13 +302,29 @@ mod tests {
     }
 
     #[test]
+    fn a_floor_admits_mistakes_that_confidence_does_not_tell() {
+        // Sure of the first class on one half of the rows and a little for it on the other; a tenth is wrong in both.
+        let logits = Array2::from_shape_fn((400, 2), |(i, c)| match (c, i % 2) {
+            (0, 0) => 8.0,
+            (0, _) => 1.5,
+            _ => 0.0,
+        });
+        let targets = Array2::from_shape_fn((400, 2), |(i, c)| f64::from(u8::from((i % 20 < 2) == (c == 1))));
+        let calibration = Calibration::complete(logits.view(), targets.view()).unwrap();
+        let probs = calibration.distributions(logits);
+        assert!((probs[[0, 0]] - 0.9).abs() < 0.02 && (probs[[1, 0]] - 0.9).abs() < 0.02, "{calibration:?} {probs}");
+        assert!(calibration.floor > 0.1, "{calibration:?}");
+        assert!((probs.row(0).sum() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
     fn the_gradient_is_that_of_the_loss() {
         let logits = array![[1.0, 0.0, -1.0], [0.3, 0.2, 0.9], [0.0, 2.0, 0.0]];
         let targets = array![[0.6, 0.3, 0.1], [0.2, 0.3, 0.5], [0.7, 0.2, 0.1]];
-        let problem = Problem::of(logits.view(), targets.view(), 0.9).unwrap().unwrap();
-        let at = array![0.8, 0.1, -0.4, 0.2];
+        let problem = Problem::of(logits.view(), targets.view()).unwrap().unwrap();
+        let at = array![0.8, -1.5, 0.1, -0.4, 0.2];
         let gradient = problem.evaluate(&at).1;
-        for i in 0..4 {
+        for i in 0..5 {
             let moved = |by: f64| {
                 let mut to = at.clone();
                 to[i] += by;

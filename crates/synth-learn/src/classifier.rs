@@ -89,7 +89,7 @@ pub enum CalibratedOn {
     Nothing,
     /// Out-of-fold predictions against the soft labels themselves: a temperature, as right as these are.
     SoftLabels,
-    /// Gold labels: temperature and bias.
+    /// Gold labels: temperature, bias and floor.
     Gold,
 }
 
@@ -244,7 +244,7 @@ impl Training {
         self.report.calibration.distributions(self.out_of_fold.clone())
     }
 
-    /// Calibrates anew, temperature and bias, on what models that did not see a row say of it, against its gold label.
+    /// Calibrates anew, temperature, bias and floor, on what models that did not see a row say of it, against its gold label.
     ///
     /// # Shapes
     /// `gold: [n]`, `None` where it is not known.
@@ -277,7 +277,7 @@ fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<Cali
         return Err(LearnError::NoGold);
     }
     let targets = one_hot(gold, logits.ncols())?.select(Axis(0), &rows);
-    Calibration::of_temperature_and_bias(logits.select(Axis(0), &rows).view(), targets.view())
+    Calibration::complete(logits.select(Axis(0), &rows).view(), targets.view())
 }
 
 /// Gold labels as targets: 1 for the class of a row, 0 for the others, and where it is not known for all.
@@ -346,7 +346,7 @@ impl Classifier {
         self.report.calibration.distributions(self.model.logits(features))
     }
 
-    /// Calibrates anew, temperature and bias, on gold labels of records that the classifier was not trained on.
+    /// Calibrates anew, temperature, bias and floor, on gold labels of records that the classifier was not trained on.
     ///
     /// # Shapes
     /// `gold: [n]`, one entry a record; `None` where it is not known.

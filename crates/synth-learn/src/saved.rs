@@ -70,42 +70,68 @@ impl Classifier {
     /// # Errors
     /// No model is there; a file is damaged, of a newer version, or belongs to another model.
     pub fn load(folder: &Path) -> Result<Self, LearnError> {
-        let path = folder.join(DESCRIPTION);
-        let text = read(&path)?;
-        let problem = |error: serde_json::Error| damaged(&path, &error.to_string());
-        let head: Head = serde_json::from_slice(&text).map_err(problem)?;
+        let read = |path: &Path| {
+            fs::read(path).map_err(|source| LearnError::from(IoError::Open { path: path.into(), source }))
+        };
+        let (description, weights) = (folder.join(DESCRIPTION), folder.join(WEIGHTS));
+        Self::of_files((&description, &read(&description)?), (&weights, || read(&weights)))
+    }
+
+    /// Loads a classifier from the contents of its two files, as where they are built into a program.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`].
+    pub fn from_bytes(description: &[u8], weights: &[u8]) -> Result<Self, LearnError> {
+        Self::of_files((Path::new(DESCRIPTION), description), (Path::new(WEIGHTS), || Ok(weights.to_vec())))
+    }
+
+    fn of_files(
+        (path, text): (&Path, &[u8]),
+        (weights_path, weights): (&Path, impl FnOnce() -> Result<Vec<u8>, LearnError>),
+    ) -> Result<Self, LearnError> {
+        let problem = |error: serde_json::Error| damaged(path, &error.to_string());
+        let head: Head = serde_json::from_slice(text).map_err(problem)?;
         if head.kind != KIND {
-            return Err(damaged(&path, &format!("it describes a `{}`", head.kind)));
+            return Err(damaged(path, &format!("it describes a `{}`", head.kind)));
         }
         if head.version > VERSION {
             let path = path.display().to_string();
             return Err(LearnError::NewerFormat { path, got: head.version, newest: VERSION });
         }
-        let description: Description = serde_json::from_slice(&text).map_err(problem)?;
+        let description: Description = serde_json::from_slice(text).map_err(problem)?;
         let features =
-            Features::of(description.features, description.blocks).map_err(|problem| damaged(&path, &problem))?;
-        let classes = ClassSet::new(description.classes).map_err(|error| damaged(&path, &error.to_string()))?;
+            Features::of(description.features, description.blocks).map_err(|problem| damaged(path, &problem))?;
+        let classes = ClassSet::new(description.classes).map_err(|error| damaged(path, &error.to_string()))?;
+        let calibration = &description.report.calibration;
+        let numbers = calibration.bias.iter().chain([&calibration.temperature]);
+        if calibration.bias.len() != classes.len()
+            || !numbers.copied().all(f64::is_finite)
+            || calibration.temperature <= 0.0
+            || !(0.0..1.0).contains(&calibration.floor)
+        {
+            return Err(damaged(path, "its calibration makes no sense"));
+        }
 
-        let path = folder.join(WEIGHTS);
-        let file = read(&path)?;
+        let path = weights_path;
+        let file = weights()?;
         if checksum(&file) != description.weights {
             return Err(damaged(
-                &path,
+                path,
                 &format!("it is cut short, changed, or not the one that {DESCRIPTION} describes"),
             ));
         }
-        let tensors = SafeTensors::deserialize(&file).map_err(|error| damaged(&path, &error.to_string()))?;
+        let tensors = SafeTensors::deserialize(&file).map_err(|error| damaged(path, &error.to_string()))?;
         let tensor = |name: &str, shape: &[usize]| -> Result<Vec<f64>, LearnError> {
-            let tensor = tensors.tensor(name).map_err(|error| damaged(&path, &error.to_string()))?;
+            let tensor = tensors.tensor(name).map_err(|error| damaged(path, &error.to_string()))?;
             if tensor.dtype() != Dtype::F64 || tensor.shape() != shape {
                 let problem =
                     format!("`{name}` is {:?} of shape {:?}, expected F64 {shape:?}", tensor.dtype(), tensor.shape());
-                return Err(damaged(&path, &problem));
+                return Err(damaged(path, &problem));
             }
             let numbers: Vec<f64> =
                 tensor.data().as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
             match numbers.iter().find(|number| !number.is_finite()) {
-                Some(number) => Err(damaged(&path, &format!("`{name}` holds {number}"))),
+                Some(number) => Err(damaged(path, &format!("`{name}` holds {number}"))),
                 None => Ok(numbers),
             }
         };
@@ -115,21 +141,12 @@ impl Classifier {
             weights: weights.expect("the shape was compared"),
             bias: Array1::from_vec(tensor("bias", &[k])?),
         };
-        let calibration = &description.report.calibration;
-        let numbers = calibration.bias.iter().chain([&calibration.temperature]);
-        if calibration.bias.len() != k || !numbers.copied().all(f64::is_finite) || calibration.temperature <= 0.0 {
-            return Err(damaged(&folder.join(DESCRIPTION), "its calibration makes no sense"));
-        }
         Self::new(classes, features, model, description.report)
     }
 }
 
 const DESCRIPTION: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
-
-fn read(path: &Path) -> Result<Vec<u8>, LearnError> {
-    fs::read(path).map_err(|source| IoError::Open { path: path.into(), source }.into())
-}
 
 fn checksum(bytes: &[u8]) -> String {
     format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
@@ -141,7 +158,10 @@ fn damaged(path: &Path, problem: &str) -> LearnError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use ndarray::array;
+    use proptest::prelude::*;
     use synth_core::{Dataset, Predict};
 
     use super::*;
@@ -195,5 +215,30 @@ mod tests {
         assert_eq!(load(), "`/model.json` has format version 2, this program reads up to 1");
         fs::write(&model, description.replace("\"idf\": [", "\"idf\": [1.0,")).unwrap();
         assert!(load().contains("no model"));
+        // N-grams that a specification may not ask for.
+        fs::write(&model, description.replacen("1,\n          2\n", "0,\n          2\n", 1)).unwrap();
+        assert_ne!(fs::read_to_string(&model).unwrap(), description);
+        assert!(load().contains("no model"));
+    }
+
+    proptest! {
+        /// Whatever a description says, loading and using it ends with a model or an error.
+        #[test]
+        fn no_description_makes_it_panic(at in 0.0..1.0f64, length in 0usize..6, text in "[0-9a-z\"\\[\\]{}:,.-]{0,12}") {
+            static SAVED: LazyLock<(String, Vec<u8>, Dataset)> = LazyLock::new(|| {
+                let folder = tempfile::tempdir().unwrap();
+                let (classifier, records) = classifier();
+                classifier.save(folder.path()).unwrap();
+                let file = |name| fs::read(folder.path().join(name)).unwrap();
+                (String::from_utf8(file(DESCRIPTION)).unwrap(), file(WEIGHTS), records)
+            });
+            let (description, weights, records) = &*SAVED;
+            let mut description = description.clone();
+            let at = (at * description.len() as f64) as usize;
+            description.replace_range(at..(at + length).min(description.len()), &text);
+            if let Ok(loaded) = Classifier::from_bytes(description.as_bytes(), weights) {
+                let _ = loaded.predict(records);
+            }
+        }
     }
 }

@@ -129,7 +129,8 @@ fn describe(report: &TrainingReport, n: usize, left_out: usize) -> String {
     text.push_str(&match report.calibrated_on {
         CalibratedOn::Gold => {
             let bias: Vec<String> = report.calibration.bias.iter().map(|bias| format!("{bias:.2}")).collect();
-            format!("calibrated on gold: temperature {temperature:.3}, bias {}", bias.join(" "))
+            let floor = report.calibration.floor;
+            format!("calibrated on gold: temperature {temperature:.3}, bias {}, floor {floor:.3}", bias.join(" "))
         }
         CalibratedOn::Nothing => "one record leaves nothing to calibrate on".to_owned(),
         CalibratedOn::SoftLabels => {

@@ -58,6 +58,16 @@ impl Block {
         }
     }
 
+    /// Whether the specification asks for such a block.
+    pub(super) fn is_of(&self, asked: &FeatureSpec) -> bool {
+        match self {
+            Self::Text { spec, .. } => asked.texts.contains(spec),
+            Self::Number { field, .. } => asked.numbers.contains(field),
+            Self::Category { field, .. } => asked.categories.contains(field),
+            Self::Embedding { field, .. } => asked.embeddings.contains(field),
+        }
+    }
+
     /// What is wrong with a block that was saved.
     pub(crate) fn problem(&self) -> Option<String> {
         let fine = match self {

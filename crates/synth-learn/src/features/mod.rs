@@ -131,8 +131,12 @@ impl Features {
     /// Features that were saved; or what is wrong with them.
     pub(crate) fn of(spec: FeatureSpec, blocks: Vec<Block>) -> Result<Self, String> {
         spec.check().map_err(|error| error.to_string())?;
-        if !spec.fields().into_iter().eq(blocks.iter().map(Block::field)) {
+        if !spec.fields().into_iter().eq(blocks.iter().map(Block::field)) || !blocks.iter().all(|b| b.is_of(&spec)) {
             return Err("its features come from other fields than it says".into());
+        }
+        let n_columns = blocks.iter().try_fold(0u32, |sum, block| sum.checked_add(block.n_columns().try_into().ok()?));
+        if n_columns.is_none() {
+            return Err("it has more features than there can be".into());
         }
         if let Some(problem) = blocks.iter().find_map(Block::problem) {
             return Err(problem);
