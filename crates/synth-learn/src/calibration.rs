@@ -171,7 +171,7 @@ impl<'a, 'b> Problem<'a, 'b> {
         bad("a logit", &logits, f64::MIN)?;
         bad("a target", &targets, 0.0)?;
         let mass = targets.sum();
-        Ok((mass > 0.0).then(|| Self { logits, targets, mass }))
+        Ok((mass > 0.0).then_some(Self { logits, targets, mass }))
     }
 
     fn evaluate(&self, params: &Array1<f64>) -> (f64, Array1<f64>) {
