@@ -2,14 +2,15 @@
 
 use arrow_array::Array;
 use arrow_schema::{DataType, Schema};
-use synth_core::{ClassId, ClassSet, Dataset, is_text};
+use synth_core::{ClassId, ClassSet, Dataset, Value, is_text};
 
 use crate::IoError;
 use crate::ids::{no_field, text, type_of};
 
 /// A field that holds the true class of a record: its name, or its index if the field holds integers.
 ///
-/// Null, and text that is empty, is unknown. Where all class names are integers themselves, as in ratings from 1 to
+/// Null, text that is empty, and NaN are unknown. Numbers with a fraction of zero are integers: that is what pandas
+/// makes of integers among which one is missing. Where all class names are integers themselves, as in ratings from 1 to
 /// 5, integers are names, not indices. A field of true and false fits classes called `true` and `false`.
 ///
 /// ```
@@ -36,16 +37,17 @@ impl GoldColumn {
     /// The gold labels in a field, nested fields by dots.
     ///
     /// # Errors
-    /// The field does not exist, or holds neither text nor integers nor truth values.
+    /// The field does not exist, or holds neither text nor numbers nor truth values.
     pub fn find(schema: &Schema, field: &str, classes: &ClassSet) -> Result<Self, IoError> {
         let role = "gold label";
         let data_type = type_of(schema, field).ok_or_else(|| no_field(schema, field, role))?;
-        if !(is_text(&data_type) || data_type.is_integer() || data_type == DataType::Boolean) {
+        let is_number = data_type.is_integer() || data_type.is_floating();
+        if !(is_text(&data_type) || is_number || data_type == DataType::Boolean) {
             let (field, got) = (field.to_owned(), data_type.to_string());
             return Err(IoError::FieldType { field, role, expected: "class names or their indices", got });
         }
         let integer_names = classes.names().iter().all(|name| name.parse::<i64>().is_ok());
-        let by_index = data_type.is_integer() && !integer_names;
+        let by_index = is_number && !integer_names;
         Ok(Self { field: field.to_owned(), classes: classes.clone(), by_index })
     }
 
@@ -62,7 +64,14 @@ impl GoldColumn {
                 return Ok(None);
             }
             let value = match column.value(row) {
-                Some(synth_core::Value::Bool(value)) => value.to_string().into(),
+                Some(Value::Bool(value)) => value.to_string().into(),
+                Some(Value::Number(number)) if array.data_type().is_floating() => {
+                    if number.is_nan() {
+                        return Ok(None);
+                    }
+                    // Shown without a fraction where there is none.
+                    number.to_string().into()
+                }
                 _ => text(array, row),
             };
             if value.is_empty() {
@@ -104,6 +113,8 @@ mod tests {
         assert_eq!(labels(&["a", "b"], names).unwrap(), [Some(1), None, None, Some(0)]);
         let indices = Arc::new(Int64Array::from(vec![Some(1), None, Some(0)]));
         assert_eq!(labels(&["a", "b"], indices).unwrap(), [Some(1), None, Some(0)]);
+        let floats = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(f64::NAN), Some(0.0)]));
+        assert_eq!(labels(&["a", "b"], floats).unwrap(), [Some(1), None, None, Some(0)]);
         let stars = Arc::new(Int64Array::from(vec![1, 5]));
         assert_eq!(labels(&["1", "2", "3", "4", "5"], stars).unwrap(), [Some(0), Some(4)]);
         let flags = Arc::new(BooleanArray::from(vec![true, false]));
@@ -117,7 +128,7 @@ mod tests {
         assert_eq!(error.hints(), ["the classes are a, b; leave the label empty where it is unknown"]);
         let error = labels(&["a", "b"], Arc::new(Int64Array::from(vec![-1]))).unwrap_err();
         assert_eq!(error.to_string(), "row 100: gold label \"-1\" in field `y` is no class");
-        let error = labels(&["a"], Arc::new(Float64Array::from(vec![0.0]))).unwrap_err();
-        assert!(matches!(error, IoError::FieldType { .. }));
+        let error = labels(&["a"], Arc::new(Float64Array::from(vec![0.5]))).unwrap_err();
+        assert_eq!(error.to_string(), "row 100: gold label \"0.5\" in field `y` is no class");
     }
 }

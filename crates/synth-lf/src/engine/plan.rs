@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::finder::Finder;
 use super::guard::{Guard, guards};
@@ -369,6 +369,14 @@ impl Planner {
         } else {
             strings.sort_unstable();
             strings.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        if strings.len() > 1 && matches!((kind, terms.mode), (Kind::Find, Mode::Word) | (Kind::Place, _)) {
+            // `love` and `love!` are the same word, and would count it twice.
+            let mut seen = FxHashSet::default();
+            strings.retain(|(folded, string)| {
+                let as_written = if terms.exact { *string } else { folded };
+                seen.insert(synth_text::words(as_written).map(str::to_owned).collect::<Vec<_>>())
+            });
         }
         for (folded, string) in strings {
             self.add_string(text, kind, terms, string, folded.into_boxed_str(), signal);

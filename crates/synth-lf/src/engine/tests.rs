@@ -54,6 +54,15 @@ fn substrings_words_and_tokens() {
 }
 
 #[test]
+fn one_word_written_twice_counts_once() {
+    let cases = [("i love! it", false), ("love, love", true), ("", false)];
+    check(r#"count(text, word ["love", "love!", "LOVE"]) >= 2"#, &cases);
+    check(r#"count(text, exact word ["love", "love!"]) >= 2"#, &cases);
+    // Different as they are written.
+    check(r#"count(text, exact word ["love", "Love"]) >= 2"#, &[("love Love", true), ("love", false)]);
+}
+
+#[test]
 fn case() {
     check(r#"text contains exact "US""#, &[("the US", true), ("us", false), ("bUS", true), ("Us", false)]);
     check(r#"text contains exact word "US""#, &[("the US", true), ("the us", false), ("USE", false)]);
