@@ -126,12 +126,14 @@ pub fn vectors(given: &[String]) -> Result<Vec<(String, PathBuf)>> {
     given.iter().map(pair).collect()
 }
 
-/// The records, each with its vectors as further fields.
+/// The records, each with its vectors as further fields, until Ctrl-C.
 pub fn with_vectors<'a>(
     reader: &'a Reader,
     vectors: &[(String, PathBuf)],
+    progress: &'a Progress,
 ) -> Result<Box<dyn Iterator<Item = Result<Dataset, BoxError>> + 'a>> {
-    let mut all: Box<dyn Iterator<Item = _>> = Box::new(batches(reader)?);
+    let unless_cancelled = |batch: Result<Dataset, BoxError>| progress.check().map_err(BoxError::from).and(batch);
+    let mut all: Box<dyn Iterator<Item = _>> = Box::new(batches(reader)?.map(unless_cancelled));
     for (field, path) in vectors {
         all = Box::new(Vectors::open(field, path)?.attach(all));
     }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use synth::core::{Event, Observer, SoftLabels, Stage};
 use synth::io::Reader;
 use synth::io::soft::Writer;
-use synth::lf::LfError;
 
 use crate::progress::Progress;
 
@@ -31,9 +30,7 @@ pub fn soft(mut writer: Writer, reader: &Reader, soft: &SoftLabels, progress: &P
         let start = batch.first_row() as usize;
         writer.write(&batch, soft, start..start + batch.n_rows())?;
         progress.event(Event::Advanced { stage: Stage::Write, done: (start + batch.n_rows()) as u64 });
-        if progress.cancelled() {
-            return Err(LfError::Cancelled.into());
-        }
+        progress.check()?;
     }
     progress.event(Event::Finished { stage: Stage::Write });
     Ok(writer.finish()?)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use synth::core::{Event, Observer, Stage};
+use synth::lf::LfError;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -45,6 +46,13 @@ impl Progress {
         if !self.quiet {
             anstream::eprintln!("{text}");
         }
+    }
+}
+
+impl Progress {
+    /// An error once Ctrl-C was pressed.
+    pub fn check(&self) -> Result<(), LfError> {
+        if self.cancelled() { Err(LfError::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -68,7 +68,7 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
     let column = GoldColumn::find(&reader.schema(), field, &classes)?;
     let mut features = SparseMatrix::new(classifier.features().n_columns());
     let mut gold = Vec::new();
-    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?)? {
+    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?, progress)? {
         let batch = batch.map_err(unboxed)?;
         let labels = column.labels(&batch)?;
         let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_some()).collect();
@@ -84,6 +84,7 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
             let fields = (args.records.id(config), field, args.prefix.as_str());
             let comparison = Comparison::of(files, fields, &classifier, &test, progress);
             progress.event(Event::Finished { stage: Stage::Fit });
+            progress.check()?;
             Some(comparison?)
         }
     };

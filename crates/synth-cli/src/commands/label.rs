@@ -10,7 +10,6 @@ use synth::io::soft::{self, Uncovered};
 use synth::io::votes::{load_crowd, load_npy, save_npy};
 use synth::io::{AtomicFile, Format, Reader, counts};
 use synth::label::{FittedModel, Gold, Report};
-use synth::lf::LfError;
 
 use crate::args::{Common, DataFormat, LabelArgs, UncoveredKind};
 use crate::config::{Config, or_file};
@@ -257,7 +256,7 @@ impl<'a> Job<'a> {
         let fit = inputs::fit(&self.args.model, self.config, patterns, gold);
         self.progress.event(Event::Finished { stage: Stage::Fit });
         let fit = fit?;
-        self.check_cancelled()?;
+        self.progress.check()?;
         if let Some(path) = &self.args.save_model {
             AtomicFile::write_all_to(path, fit.model.to_json().as_bytes())?;
         }
@@ -286,10 +285,6 @@ impl<'a> Job<'a> {
         let options = self.output_options(fingerprint, soft.n_rows() as u64);
         let writer = soft::Writer::create(out, &reader.schema(), soft.classes(), &options)?;
         output::soft(writer, reader, soft, self.progress)
-    }
-
-    fn check_cancelled(&self) -> Result<()> {
-        if self.progress.cancelled() { Err(LfError::Cancelled.into()) } else { Ok(()) }
     }
 
     fn output_options(&self, fingerprint: &str, n_rows: u64) -> soft::Options {

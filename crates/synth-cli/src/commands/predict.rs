@@ -8,7 +8,6 @@ use serde::Serialize;
 use synth::core::{Event, Observer, Predict, Stage};
 use synth::io::soft;
 use synth::learn::Classifier;
-use synth::lf::LfError;
 
 use crate::args::{Common, PredictArgs};
 use crate::config::Config;
@@ -58,16 +57,13 @@ fn predict(args: &PredictArgs, config: &Config, progress: &Progress) -> Result<S
     progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });
     let mut n = 0;
     // The writer knows the fields of the reader, so the vectors are not written.
-    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?)? {
+    for batch in inputs::with_vectors(&reader, &inputs::vectors(&args.vectors)?, progress)? {
         let batch = batch.map_err(unboxed)?;
         let soft = classifier.predict(&batch).map_err(unboxed)?;
         (0..soft.n_rows()).for_each(|row| labels[soft.label(row).index()] += 1);
         writer.write(&batch, &soft, 0..soft.n_rows())?;
         n += soft.n_rows() as u64;
         progress.event(Event::Advanced { stage: Stage::Write, done: n });
-        if progress.cancelled() {
-            return Err(LfError::Cancelled.into());
-        }
     }
     progress.event(Event::Finished { stage: Stage::Write });
     writer.finish()?;

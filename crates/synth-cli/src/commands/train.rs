@@ -55,7 +55,7 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
     };
     // A name that is taken is found out now, not after the work. What is begun and not finished leaves nothing.
     let create = |path: &PathBuf| soft::Writer::create(path, &reader.schema(), &classes, &options);
-    let probs_out = args.probs_out.as_ref().map(create).transpose()?;
+    drop(args.probs_out.as_ref().map(create).transpose()?);
     let joined = Joined::of(&reader, id, args.gold.field(config), labels, &args.soft)?;
 
     let vectors = inputs::vectors(&args.vectors)?;
@@ -67,12 +67,14 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
         embeddings: args.embedding.iter().cloned().chain(attached).collect(),
     };
     let weights = joined.weights(args.uncovered == TrainUncovered::Prior);
-    let features = Features::fit(spec, inputs::with_vectors(&reader, &vectors)?, |row| weights[row as usize] > 0.0)?;
-    let matrix = features.of_batches(inputs::with_vectors(&reader, &vectors)?)?;
+    let features =
+        Features::fit(spec, inputs::with_vectors(&reader, &vectors, progress)?, |row| weights[row as usize] > 0.0)?;
+    let matrix = features.of_batches(inputs::with_vectors(&reader, &vectors, progress)?)?;
     progress.event(Event::Started { stage: Stage::Fit, total: None });
     let trainer = Trainer { l2: args.l2, balanced: args.balanced, seed: args.seed, ..Trainer::default() };
     let training = trainer.train(&matrix, joined.targets().view(), &weights);
     progress.event(Event::Finished { stage: Stage::Fit });
+    progress.check()?;
     let mut training = training?;
     if let Some(gold) = joined.gold.as_ref().filter(|gold| gold.iter().any(Option::is_some)) {
         training.calibrate(gold)?;
@@ -82,9 +84,9 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
     let report = training.report.clone();
     let probs = training.out_of_fold();
     training.classifier(classes.clone(), features)?.save(&args.model)?;
-    if let Some(writer) = probs_out {
+    if let Some(path) = &args.probs_out {
         let probs = SoftLabels::from_rows(classes.clone(), probs.into_raw_vec_and_offset().0, joined.n_votes())?;
-        output::soft(writer, &reader, &probs, progress)?;
+        output::soft(create(path)?, &reader, &probs, progress)?;
     }
 
     let n = weights.len();

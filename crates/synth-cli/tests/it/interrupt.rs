@@ -83,3 +83,17 @@ fn while_reading_a_slow_stdin() {
     assert_eq!(project.shown(&output), "exit code: 130\n---- stderr ----\nstopped; nothing was written\n");
     assert_eq!(project.names(), ["mails.jsonl", "spam.lf"]);
 }
+
+#[test]
+fn while_training() {
+    let project = Project::new();
+    large(&project);
+    project.file("soft.jsonl", "{\"id\": 0, \"probs\": [0.5, 0.5]}\n");
+    let train = "train --data large.jsonl --soft soft.jsonl --classes a,b --text text --model m --probs-out p.csv";
+    let child = spawn(&project, train);
+    wait_for_handler(&child);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(project.shown(&output), "exit code: 130\n---- stderr ----\nstopped; nothing was written\n");
+    assert_eq!(project.names(), ["large.jsonl", "mails.jsonl", "soft.jsonl", "spam.lf"]);
+}
