@@ -22,6 +22,7 @@ pub struct Calibration {
     pub bias: Vec<f64>,
     /// From 0 to below 1: the share of rows whose class is any of the k, however sure the model is of them. Labeling
     /// functions that agree on a mistake teach a model to be sure of it.
+    #[serde(default)]
     pub floor: f64,
 }
 

@@ -24,15 +24,20 @@ impl Plot for Confusion<'_> {
 
     fn draw<B: DrawingBackend>(&self, area: &Area<B>, scale: u32) -> Drawn<B> {
         let k = self.counts.len();
-        let size = |text: &str| text.chars().count() as u32 * TEXT * 6 / 10;
-        let longest = self.classes.names().iter().map(|name| size(name)).max().unwrap_or(0);
-        let (side, below) = (longest.clamp(20, 200), if k > 6 { longest.clamp(20, 120) } else { 20 });
+        let longest = self.classes.names().iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        // Many classes leave no room for names side by side, and still more for none at all.
+        let (beside, below) = match k {
+            0..=6 => (longest.min(22), 2),
+            7..=MOST_WITH_TEXT => (longest.min(22), longest.min(14)),
+            _ => (0, 0),
+        };
+        let pixels = |characters: usize| characters as u32 * TEXT * 6 / 10;
         let font = (FONT, TEXT * scale).into_font();
         let margin = 12 * scale;
         let area = area.margin(margin, margin, margin, margin);
         let area = area.titled("Rows: the gold class. Columns: the class it was given.", (FONT, TITLE * scale))?;
         let (width, height) = area.dim_in_pixel();
-        let (left, right, bottom) = ((side + 20) * scale, 20 * scale, (below + 24) * scale);
+        let (left, right, bottom) = ((pixels(beside) + 20) * scale, 20 * scale, (pixels(below) + 24) * scale);
         let (width, height) = (width.saturating_sub(left + right), height.saturating_sub(bottom + 8 * scale));
         let edge = |i: usize, length: u32| (i as u64 * u64::from(length) / k as u64) as i32;
         let (left, top) = (left as i32, 8 * scale as i32);
@@ -58,17 +63,26 @@ impl Plot for Confusion<'_> {
         for (i, name) in self.classes.names().iter().enumerate() {
             let right = font.color(&BLACK).pos(Pos::new(HPos::Right, VPos::Center));
             let y = top + i32::midpoint(edge(i, height), edge(i + 1, height));
-            area.draw_text(name, &right, (left - 8 * scale as i32, y))?;
+            area.draw_text(&shortened(name, beside), &right, (left - 8 * scale as i32, y))?;
             let x = left + i32::midpoint(edge(i, width), edge(i + 1, width));
             let y = top + height as i32 + 8 * scale as i32;
-            // Many classes leave no room for names side by side.
-            let (font, pos) = if k > 6 {
-                (font.transform(FontTransform::Rotate90), Pos::new(HPos::Left, VPos::Center))
+            let (name, font, pos) = if k > 6 {
+                let turned = font.transform(FontTransform::Rotate90);
+                (shortened(name, below), turned, Pos::new(HPos::Left, VPos::Center))
             } else {
-                (font.clone(), Pos::new(HPos::Center, VPos::Top))
+                let characters = (width / scale) as usize / k / 9;
+                (shortened(name, characters), font.clone(), Pos::new(HPos::Center, VPos::Top))
             };
-            area.draw_text(name, &font.color(&BLACK).pos(pos), (x, y))?;
+            area.draw_text(&name, &font.color(&BLACK).pos(pos), (x, y))?;
         }
         Ok(())
     }
+}
+
+/// A name in so many characters, with an ellipsis for what there is no room for.
+fn shortened(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }

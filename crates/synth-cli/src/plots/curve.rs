@@ -27,6 +27,8 @@ impl Plot for Curve<'_> {
         let mut chart = ChartBuilder::on(area)
             .caption("What hand labels come to", (FONT, TITLE * scale))
             .margin(12 * scale)
+            // Half of the last number on the axis.
+            .margin_right(28 * scale)
             .x_label_area_size(45 * scale)
             .y_label_area_size(60 * scale)
             .build_cartesian_2d((first..last.max(first + 1.0)).log_scale().with_key_points(sizes), least..1.0)?;
