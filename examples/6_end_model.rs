@@ -38,7 +38,8 @@ fn main() -> Result<(), BoxError> {
     let weights: Vec<f64> = (0..soft.n_rows()).map(|row| if soft.covered(row) { 1.0 } else { 0.0 }).collect();
     let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
     let features = Features::fit(spec, [Ok(records.clone())], |row| weights[row as usize] > 0.0)?;
-    let training = Trainer::default().train(&features.of_records(&records)?, soft.to_array().view(), &weights)?;
+    let training =
+        Trainer::default().train(&features.of_records(&records)?, soft.to_array().view(), &weights, &Silent)?;
     println!("learned from {} records, L2 {}", training.report.n_rows, training.report.l2);
 
     let folder = tempfile::tempdir()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayView2};
-use synth_core::{ClassId, Dataset, LabelMatrix, LabelMatrixBuilder, LabelModel, SoftLabels};
+use synth_core::{ClassId, Dataset, LabelMatrix, LabelMatrixBuilder, LabelModel, Silent, SoftLabels};
 use synth_label::{ClassBalance, Gold, Method};
 use synth_learn::{
     Calibration, Evaluation, FeatureSpec, Features, LearnError, SparseMatrix, TextSpec, Trainer, one_hot,
@@ -162,7 +162,7 @@ fn train_and_predict(
     weights: &[f64],
     test: &SparseMatrix,
 ) -> Result<Array2<f64>> {
-    let training = Trainer::default().train(train, targets.view(), weights)?;
+    let training = Trainer::default().train(train, targets.view(), weights, &Silent)?;
     // A temperature leaves the most probable class as it is, so logits score like distributions.
     Ok(training.model.logits(test))
 }
@@ -178,7 +178,7 @@ fn calibration(set: &TextSet) -> Result<()> {
     let rows: Vec<usize> = rows.collect();
     let k = soft.classes().len();
     let targets = Array2::from_shape_fn((rows.len(), k), |(i, c)| soft.probs(rows[i])[c]);
-    let training = Trainer::default().train(&matrix.select(&rows), targets.view(), &vec![1.0; rows.len()])?;
+    let training = Trainer::default().train(&matrix.select(&rows), targets.view(), &vec![1.0; rows.len()], &Silent)?;
     let test = training.model.logits(&matrix.select(&set.test));
     let score = |calibration: &Calibration| -> Result<[f64; 2]> {
         let evaluation = set.score(&calibration.distributions(test.clone()))?.1;

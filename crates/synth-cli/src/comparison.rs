@@ -82,7 +82,14 @@ impl Comparison {
                 return Err(hinted(message, "score on other records than those learned from: --data test.jsonl"));
             }
             let targets = joined.targets();
-            comparison.add(path.display().to_string(), left_out, &trainer, (&features, &targets, &weights), test)?;
+            comparison.add(
+                path.display().to_string(),
+                left_out,
+                &trainer,
+                (&features, &targets, &weights),
+                test,
+                progress,
+            )?;
             if let Some(gold) = joined.gold {
                 let known: Vec<usize> = (0..gold.len()).filter(|&row| gold[row].is_some()).collect();
                 let rows: Vec<usize> = known.iter().copied().filter(|&row| apart[row]).collect();
@@ -95,8 +102,15 @@ impl Comparison {
         }
         if let Some((features, gold, left_out)) = hand_labelled {
             let targets = one_hot(&gold.iter().copied().map(Some).collect::<Vec<_>>(), classifier.classes().len())?;
-            comparison.add("gold".into(), left_out, &trainer, (&features, &targets, &vec![1.0; gold.len()]), test)?;
-            let curve = LearningCurve::of(&trainer, &features, &gold, test.features, test.gold, DRAWS)?;
+            comparison.add(
+                "gold".into(),
+                left_out,
+                &trainer,
+                (&features, &targets, &vec![1.0; gold.len()]),
+                test,
+                progress,
+            )?;
+            let curve = LearningCurve::of(&trainer, &features, &gold, test.features, test.gold, DRAWS, progress)?;
             let (_, weak) = comparison.models.split_last_mut().expect("the model on gold was added");
             weak.iter_mut().for_each(|model| model.worth = Some(curve.worth(model.evaluation.macro_f1.value)));
             comparison.curve = Some(curve);
@@ -111,8 +125,9 @@ impl Comparison {
         trainer: &Trainer,
         (features, targets, weights): (&SparseMatrix, &Array2<f64>, &[f64]),
         test: &Test<'_>,
+        progress: &Progress,
     ) -> Result<()> {
-        let training = trainer.train(features, targets.view(), weights)?;
+        let training = trainer.train(features, targets.view(), weights, progress)?;
         let probs = training.report.calibration.distributions(training.model.logits(test.features));
         let evaluation = Evaluation::of(probs.view(), test.gold, test.seed)?;
         self.models.push(Compared { trained_on, n: training.report.n_rows, left_out, evaluation, worth: None });

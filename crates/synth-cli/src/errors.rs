@@ -44,6 +44,7 @@ pub fn report(error: &Error) -> ExitCode {
     let cancelled = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref(), Some(LfError::Cancelled))
             || matches!(cause.downcast_ref(), Some(IoError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(LearnError::Cancelled))
     };
     if error.chain().any(cancelled) {
         anstream::eprintln!("stopped; nothing was written");

@@ -67,7 +67,8 @@ impl Observer for Progress {
                 let (name, unit) = match stage {
                     Stage::Scan => ("reading", "{bytes} of {total_bytes}"),
                     Stage::Apply => ("applying functions", "{human_pos} records, {per_sec}"),
-                    Stage::Fit => ("fitting", "{human_pos} iterations"),
+                    Stage::Fit if total.is_some() => ("fitting", "{human_pos} of {human_len} fits"),
+                    Stage::Fit => ("fitting", ""),
                     Stage::Write => ("writing", "{human_pos} records"),
                     _ => ("working", "{human_pos}"),
                 };

@@ -1,9 +1,11 @@
 //! A classifier of records, trained on soft labels.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use synth_core::{BoxError, ClassId, ClassSet, Dataset, Predict, SoftLabels};
+use synth_core::{BoxError, ClassId, ClassSet, Dataset, Event, Observer, Predict, SoftLabels, Stage};
 
 use crate::softmax::softmax;
 use crate::{Calibration, Features, LearnError, LogisticModel, LogisticRegression, SparseMatrix, StopReason, folds};
@@ -12,7 +14,7 @@ use crate::{Calibration, Features, LearnError, LogisticModel, LogisticRegression
 ///
 /// ```
 /// use ndarray::array;
-/// use synth_core::{ClassSet, Dataset, Predict};
+/// use synth_core::{ClassSet, Dataset, Predict, Silent};
 /// use synth_learn::{FeatureSpec, Features, TextSpec, Trainer};
 ///
 /// let records = Dataset::of_texts("text", ["so good", "good film", "so bad", "bad film"]);
@@ -20,7 +22,7 @@ use crate::{Calibration, Features, LearnError, LogisticModel, LogisticRegression
 /// let features = Features::fit(spec, [Ok(records.clone())], |_| true)?;
 /// let matrix = features.of_records(&records)?;
 /// let soft = array![[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]];
-/// let training = Trainer { l2: Some(1e-3), ..Trainer::default() }.train(&matrix, soft.view(), &[1.0; 4])?;
+/// let training = Trainer { l2: Some(1e-3), ..Trainer::default() }.train(&matrix, soft.view(), &[1.0; 4], &Silent)?;
 /// let classifier = training.classifier(ClassSet::new(["pos", "neg"])?, features)?;
 /// let labels = classifier.predict(&Dataset::of_texts("text", ["a good one"]))?;
 /// assert_eq!(labels.classes().name(labels.label(0)), "pos");
@@ -100,12 +102,14 @@ impl Trainer {
     /// `features: [n, d]`, `targets: [n, k]` distributions, `row_weights: [n]`.
     ///
     /// # Errors
-    /// As [`LogisticRegression::fit`]; a parameter out of its range.
+    /// As [`LogisticRegression::fit`]; a parameter out of its range; the observer asks to stop, which it is asked before
+    /// each fit.
     pub fn train(
         &self,
         features: &SparseMatrix,
         targets: ArrayView2<'_, f64>,
         row_weights: &[f64],
+        observer: &dyn Observer,
     ) -> Result<Training, LearnError> {
         if self.n_folds < 2 {
             let value = self.n_folds.to_string();
@@ -123,11 +127,12 @@ impl Trainer {
         }
         let targets = if self.balanced { balanced(targets, row_weights) } else { targets.to_owned() };
         let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
+        let fits = Fits::begin(observer, self.n_folds * l2_grid.len() + 1);
         let held_out = match weighted[..] {
             [_] => None,
             _ => {
                 let folds = folds::stratified(targets.view(), row_weights, self.n_folds, self.seed);
-                Some(HeldOut::of(features, targets.view(), row_weights, &folds, self.n_folds, &l2_grid)?)
+                Some(HeldOut::of(features, targets.view(), row_weights, &folds, self.n_folds, &l2_grid, &fits)?)
             }
         };
         let tried: Vec<(f64, f64)> =
@@ -135,7 +140,9 @@ impl Trainer {
         let best = tried.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at);
         let l2 = l2_grid[best];
         let regression = LogisticRegression { l2, ..LogisticRegression::default() };
+        fits.next()?;
         let fit = regression.fit(features, targets.view(), row_weights, None)?;
+        drop(fits);
         let (out_of_fold, calibration, calibrated_on) = match held_out {
             Some(mut held_out) => {
                 let logits = held_out.logits.swap_remove(best);
@@ -179,6 +186,35 @@ fn balanced(targets: ArrayView2<'_, f64>, row_weights: &[f64]) -> Array2<f64> {
     })
 }
 
+/// Tells an observer of fits, as they come and go; the end of them is told when this is dropped.
+struct Fits<'a> {
+    observer: &'a dyn Observer,
+    begun: AtomicU64,
+}
+
+impl<'a> Fits<'a> {
+    fn begin(observer: &'a dyn Observer, total: usize) -> Self {
+        observer.event(Event::Started { stage: Stage::Fit, total: Some(total as u64) });
+        Self { observer, begun: AtomicU64::new(0) }
+    }
+
+    /// To be called before each fit.
+    fn next(&self) -> Result<(), LearnError> {
+        if self.observer.cancelled() {
+            return Err(LearnError::Cancelled);
+        }
+        let done = self.begun.fetch_add(1, Ordering::Relaxed);
+        self.observer.event(Event::Advanced { stage: Stage::Fit, done });
+        Ok(())
+    }
+}
+
+impl Drop for Fits<'_> {
+    fn drop(&mut self) {
+        self.observer.event(Event::Finished { stage: Stage::Fit });
+    }
+}
+
 /// What models say of rows they did not see, for each strength of L2.
 struct HeldOut {
     /// Mean cross-entropy, over rows by weight.
@@ -194,6 +230,7 @@ impl HeldOut {
         folds: &[usize],
         n_folds: usize,
         l2_grid: &[f64],
+        fits: &Fits<'_>,
     ) -> Result<Self, LearnError> {
         let mut logits = vec![Array2::zeros(targets.raw_dim()); l2_grid.len()];
         let of_folds = (0..n_folds).into_par_iter().map(|fold| {
@@ -207,6 +244,7 @@ impl HeldOut {
             let mut model: Option<LogisticModel> = None;
             let mut of_strengths = Vec::new();
             for &l2 in l2_grid {
+                fits.next()?;
                 // What is left to gain below this gradient does not change which strength is best.
                 let regression = LogisticRegression { l2, tolerance: 1e-4, ..LogisticRegression::default() };
                 let fit = regression.fit(&seen, targets.view(), &weights, model.as_ref())?;
@@ -381,7 +419,10 @@ impl Predict for Classifier {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use ndarray::array;
+    use synth_core::Silent;
 
     use super::*;
 
@@ -404,7 +445,7 @@ mod tests {
         let train = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let (features, targets) = (features(900), targets(900));
-            pool.install(|| Trainer::default().train(&features, targets.view(), &[1.0; 900]).unwrap())
+            pool.install(|| Trainer::default().train(&features, targets.view(), &[1.0; 900], &Silent).unwrap())
         };
         let (one, four) = (train(1), train(4));
         assert_eq!((one.model, one.report, one.out_of_fold), (four.model, four.report, four.out_of_fold));
@@ -414,11 +455,11 @@ mod tests {
     fn out_of_fold_rows_are_distributions_and_do_not_see_their_own_label() {
         let (features, mut targets) = (features(40), targets(40));
         let trainer = Trainer { l2: Some(1e-3), ..Trainer::default() };
-        let before = trainer.train(&features, targets.view(), &[1.0; 40]).unwrap();
+        let before = trainer.train(&features, targets.view(), &[1.0; 40], &Silent).unwrap();
         assert!(before.out_of_fold().rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-12));
         // Another label of the same most probable class leaves the folds as they are, and so the row's own logits.
         targets.row_mut(0).assign(&array![0.99, 0.01]);
-        let after = trainer.train(&features, targets.view(), &[1.0; 40]).unwrap();
+        let after = trainer.train(&features, targets.view(), &[1.0; 40], &Silent).unwrap();
         assert_eq!(before.out_of_fold.row(0), after.out_of_fold.row(0));
         assert_ne!(before.model, after.model);
     }
@@ -426,7 +467,7 @@ mod tests {
     #[test]
     fn one_row_is_enough_and_says_what_it_can() {
         // The second row is not learned from.
-        let training = Trainer::default().train(&features(2), targets(2).view(), &[1.0, 0.0]).unwrap();
+        let training = Trainer::default().train(&features(2), targets(2).view(), &[1.0, 0.0], &Silent).unwrap();
         assert_eq!((training.report.tried.len(), training.report.n_rows), (0, 1));
         assert_eq!(training.report.calibrated_on, CalibratedOn::Nothing);
         let probs = training.out_of_fold();
@@ -437,20 +478,20 @@ mod tests {
     #[test]
     fn one_class_only_is_certain() {
         let targets = Array2::ones((6, 1));
-        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6]).unwrap();
+        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6], &Silent).unwrap();
         assert_eq!(training.out_of_fold(), targets);
         // A second class that no row has.
         let targets = Array2::from_shape_fn((6, 2), |(_, c)| if c == 0 { 1.0 } else { 0.0 });
-        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6]).unwrap();
+        let training = Trainer::default().train(&features(6), targets.view(), &[1.0; 6], &Silent).unwrap();
         assert!(training.out_of_fold().column(0).iter().all(|p| *p > 0.9));
     }
 
     #[test]
     fn a_class_with_a_single_row() {
         let targets = Array2::from_shape_fn((9, 2), |(row, c)| f64::from(u8::from((row == 4) == (c == 1))));
-        let training = Trainer::default().train(&features(9), targets.view(), &[1.0; 9]).unwrap();
+        let training = Trainer::default().train(&features(9), targets.view(), &[1.0; 9], &Silent).unwrap();
         assert!(training.out_of_fold().iter().all(|p| p.is_finite()));
-        let short = Trainer::default().train(&features(8), targets.view(), &[1.0; 9]).unwrap_err();
+        let short = Trainer::default().train(&features(8), targets.view(), &[1.0; 9], &Silent).unwrap_err();
         assert_eq!(short.to_string(), "8 rows of features, but 9 targets");
     }
 
@@ -462,7 +503,7 @@ mod tests {
         let targets = Array2::from_shape_fn((10, 2), |(row, c)| f64::from(u8::from((row < 9) == (c == 0))));
         let bias = |balanced| {
             let trainer = Trainer { balanced, l2: Some(1e-3), ..Trainer::default() };
-            trainer.train(&features, targets.view(), &[1.0; 10]).unwrap().model.bias
+            trainer.train(&features, targets.view(), &[1.0; 10], &Silent).unwrap().model.bias
         };
         assert!((bias(true)[0] - bias(true)[1]).abs() < 1e-4);
         assert!((bias(false)[0] - bias(false)[1] - 9f64.ln()).abs() < 1e-3);
@@ -471,7 +512,7 @@ mod tests {
             if (row < 5) == (c == 0) { 0.9 - 0.3 * c as f64 } else { 0.1 + 0.3 * (1 - c) as f64 }
         });
         let trainer = Trainer { balanced: true, l2: Some(1e-3), ..Trainer::default() };
-        let bias = trainer.train(&features, soft.view(), &[1.0; 10]).unwrap().model.bias;
+        let bias = trainer.train(&features, soft.view(), &[1.0; 10], &Silent).unwrap().model.bias;
         assert!((bias[0] - bias[1]).abs() < 1e-4, "{bias}");
     }
 
@@ -480,7 +521,7 @@ mod tests {
         let (features, targets) = (features(30), targets(30));
         let temperature = |weights: &[f64]| {
             let trainer = Trainer { l2: Some(1e-2), ..Trainer::default() };
-            let training = trainer.train(&features, targets.view(), weights).unwrap();
+            let training = trainer.train(&features, targets.view(), weights, &Silent).unwrap();
             let rows: Vec<usize> = (0..30).flat_map(|row| vec![row; weights[row] as usize]).collect();
             let logits = training.out_of_fold.select(Axis(0), &rows);
             let expected = Calibration::of_temperature(logits.view(), targets.select(Axis(0), &rows).view()).unwrap();
@@ -496,7 +537,7 @@ mod tests {
         let (mut features, mut targets) = (features(30), targets(31));
         features.push_row([(0, f64::INFINITY)]);
         let error = |features, targets: &Array2<f64>| {
-            Trainer::default().train(features, targets.view(), &[1.0; 31]).unwrap_err().to_string()
+            Trainer::default().train(features, targets.view(), &[1.0; 31], &Silent).unwrap_err().to_string()
         };
         assert_eq!(error(&features, &targets), "a feature of row 30 is inf");
         targets[[29, 0]] = f64::NAN;
@@ -513,7 +554,7 @@ mod tests {
         for row in 0..6u32 {
             features.push_row((0..50).map(|i| (row * 50 + i, 0.1)).chain([(300 + row % 2, 1.0)]));
         }
-        let training = Trainer::default().train(&features, targets(6).view(), &[1.0; 6]).unwrap();
+        let training = Trainer::default().train(&features, targets(6).view(), &[1.0; 6], &Silent).unwrap();
         assert_eq!(training.report.stop, StopReason::Converged);
         assert!(training.out_of_fold().iter().all(|p| p.is_finite()));
         let logits = training.model.logits(&features);
@@ -521,9 +562,31 @@ mod tests {
     }
 
     #[test]
+    fn an_observer_follows_the_fits_and_stops_them() {
+        struct Watch(Mutex<Vec<Event>>, u64);
+        impl Observer for Watch {
+            fn event(&self, event: Event) {
+                self.0.lock().unwrap().push(event);
+            }
+            fn cancelled(&self) -> bool {
+                self.0.lock().unwrap().len() as u64 > self.1
+            }
+        }
+        let (features, targets) = (features(40), targets(40));
+        let train = |watch: &Watch| Trainer::default().train(&features, targets.view(), &[1.0; 40], watch);
+        let watch = Watch(Mutex::default(), u64::MAX);
+        train(&watch).unwrap();
+        // Five folds times six strengths and the last fit, between the beginning and the end.
+        assert_eq!(watch.0.into_inner().unwrap().len(), 33);
+        let watch = Watch(Mutex::default(), 4);
+        assert!(matches!(train(&watch), Err(LearnError::Cancelled)));
+        assert!(matches!(watch.0.into_inner().unwrap()[..], [Event::Started { .. }, .., Event::Finished { .. }]));
+    }
+
+    #[test]
     fn gold_calibrates() {
         let (features, targets) = (features(60), targets(60));
-        let mut training = Trainer::default().train(&features, targets.view(), &[1.0; 60]).unwrap();
+        let mut training = Trainer::default().train(&features, targets.view(), &[1.0; 60], &Silent).unwrap();
         // Gold agrees with the first two features always, so the soft labels were too careful.
         let gold: Vec<_> = (0..60).map(|row| (row < 20).then(|| ClassId::new(row % 2))).collect();
         let before = training.report.calibration.temperature;

@@ -121,6 +121,9 @@ pub enum LearnError {
         /// The others.
         got: String,
     },
+    /// The observer asked to stop.
+    #[error("stopped")]
+    Cancelled,
     /// A folder that holds no model, or a damaged one.
     #[error("`{path}` is no model: {problem}")]
     Damaged {

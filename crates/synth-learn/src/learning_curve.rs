@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use synth_core::ClassId;
+use synth_core::{ClassId, Observer};
 
 use crate::evaluation::{accuracy, confusion, macro_f1};
 use crate::softmax::most_probable;
@@ -14,14 +14,14 @@ use crate::{LearnError, SparseMatrix, Trainer, one_hot};
 /// How the score of an end model grows with the number of hand labels that it learns from.
 ///
 /// ```
-/// use synth_core::ClassId;
+/// use synth_core::{ClassId, Silent};
 /// use synth_learn::{LearningCurve, SparseMatrix, Trainer, Worth};
 ///
 /// // One feature, which tells the class.
 /// let mut features = SparseMatrix::new(2);
 /// (0..64).for_each(|row| features.push_row([(row % 2, 1.0)]));
 /// let gold: Vec<ClassId> = (0..64).map(|row| ClassId::new(row % 2)).collect();
-/// let curve = LearningCurve::of(&Trainer::default(), &features, &gold, &features, &gold, 2)?;
+/// let curve = LearningCurve::of(&Trainer::default(), &features, &gold, &features, &gold, 2, &Silent)?;
 /// assert_eq!(curve.points.last().unwrap().macro_f1.mean, 1.0);
 /// assert_eq!(curve.worth(0.2), Worth::Fewer(16));
 /// # Ok::<(), synth_learn::LearnError>(())
@@ -87,6 +87,7 @@ impl LearningCurve {
         test: &SparseMatrix,
         test_gold: &[ClassId],
         n_draws: u64,
+        observer: &dyn Observer,
     ) -> Result<Self, LearnError> {
         for (matrix, gold) in [(features, gold), (test, test_gold)] {
             if matrix.n_rows() != gold.len() {
@@ -113,7 +114,7 @@ impl LearningCurve {
             for (&n, scores) in sizes.iter().zip(&mut scores) {
                 let labelled: Vec<Option<ClassId>> = order[..n].iter().map(|&row| Some(gold[row])).collect();
                 let targets: Array2<f64> = one_hot(&labelled, k)?;
-                let training = trainer.train(&features.select(&order[..n]), targets.view(), &vec![1.0; n])?;
+                let training = trainer.train(&features.select(&order[..n]), targets.view(), &vec![1.0; n], observer)?;
                 let logits = training.model.logits(test);
                 let predicted = logits.rows().into_iter().map(most_probable);
                 let confusion = confusion(k, predicted.zip(test_gold.iter().map(|class| class.index())));
@@ -155,6 +156,8 @@ impl Spread {
 
 #[cfg(test)]
 mod tests {
+    use synth_core::Silent;
+
     use super::*;
 
     fn curve(points: &[(usize, f64)]) -> LearningCurve {
@@ -191,7 +194,9 @@ mod tests {
         let ((train, gold), (test, test_gold)) = (rows(200), rows(100));
         let of = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| LearningCurve::of(&Trainer::default(), &train, &gold, &test, &test_gold, 3).unwrap())
+            pool.install(|| {
+                LearningCurve::of(&Trainer::default(), &train, &gold, &test, &test_gold, 3, &Silent).unwrap()
+            })
         };
         let curve = of(1);
         assert_eq!(curve, of(3));
@@ -204,11 +209,11 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let (features, gold) = rows(20);
         let trainer = Trainer::default();
-        let none = LearningCurve::of(&trainer, &features.select(&[]), &[], &features, &gold, 3);
+        let none = LearningCurve::of(&trainer, &features.select(&[]), &[], &features, &gold, 3, &Silent);
         assert!(matches!(none, Err(LearnError::NoGold)));
-        let short = LearningCurve::of(&trainer, &features, &gold[1..], &features, &gold, 3);
+        let short = LearningCurve::of(&trainer, &features, &gold[1..], &features, &gold, 3, &Silent);
         assert_eq!(short.unwrap_err().to_string(), "20 rows of features, but 19 gold labels");
-        let draws = LearningCurve::of(&trainer, &features, &gold, &features, &gold, 0).unwrap_err();
+        let draws = LearningCurve::of(&trainer, &features, &gold, &features, &gold, 0, &Silent).unwrap_err();
         assert_eq!(draws.to_string(), "the number of draws is 0, expected 1 or more");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use synth_core::{ClassSet, Dataset, Predict};
+//! use synth_core::{ClassSet, Dataset, Predict, Silent};
 //! use synth_learn::{FeatureSpec, Features, TextSpec, Trainer};
 //!
 //! let records = Dataset::of_texts("text", ["so good", "good film", "so bad", "bad film"]);
@@ -11,7 +11,7 @@
 //! let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
 //! let features = Features::fit(spec, [Ok(records.clone())], |_| true)?;
 //! let matrix = features.of_records(&records)?;
-//! let training = Trainer::default().train(&matrix, soft.view(), &[1.0; 4])?;
+//! let training = Trainer::default().train(&matrix, soft.view(), &[1.0; 4], &Silent)?;
 //! let classifier = training.classifier(ClassSet::new(["pos", "neg"])?, features)?;
 //! assert_eq!(classifier.predict(&records)?.n_rows(), 4);
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())

@@ -162,7 +162,7 @@ mod tests {
 
     use ndarray::array;
     use proptest::prelude::*;
-    use synth_core::{Dataset, Predict};
+    use synth_core::{Dataset, Predict, Silent};
 
     use super::*;
     use crate::{TextSpec, Trainer};
@@ -173,7 +173,7 @@ mod tests {
         let features = Features::fit(spec, [Ok(records.clone())], |_| true).unwrap();
         let matrix = features.of_records(&records).unwrap();
         let soft = array![[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]];
-        let training = Trainer::default().train(&matrix, soft.view(), &[1.0; 4]).unwrap();
+        let training = Trainer::default().train(&matrix, soft.view(), &[1.0; 4], &Silent).unwrap();
         (training.classifier(ClassSet::new(["pos", "neg"]).unwrap(), features).unwrap(), records)
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use synth::batches;
 use synth::core::metrics::Scores;
-use synth::core::{ClassId, LabelModel, SoftLabels};
+use synth::core::{ClassId, LabelModel, Silent, SoftLabels};
 use synth::io::{ReadOptions, Reader, Source};
 use synth::label::{Analysis, ClassBalance, Gold, Majority};
 use synth::learn::{FeatureSpec, Features, TextSpec, Trainer, one_hot};
@@ -82,7 +82,7 @@ fn end_model(reader: &Reader, soft: &SoftLabels, majority: &SoftLabels, gold: &[
         ("on soft labels", soft.to_array(), &covered),
         ("on gold", known, &vec![1.0; n]),
     ] {
-        let probs = Trainer::default().train(&matrix, targets.view(), weights)?.out_of_fold();
+        let probs = Trainer::default().train(&matrix, targets.view(), weights, &Silent)?.out_of_fold();
         let labels = SoftLabels::from_rows(soft.classes().clone(), probs.into_raw_vec_and_offset().0, vec![1; n])?;
         if let Some(scores) = Scores::of(&labels, gold, |_| true) {
             let (accuracy, macro_f1, log_loss) = (scores.accuracy, scores.macro_f1(), scores.log_loss);

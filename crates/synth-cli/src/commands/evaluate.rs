@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use synth::core::{ClassSet, Event, Observer, Predict, Stage};
+use synth::core::{ClassSet, Predict};
 use synth::io::gold::GoldColumn;
 use synth::learn::{Classifier, Evaluation, SparseMatrix};
 
@@ -79,13 +79,9 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
     let comparison = match &args.compare[..] {
         [] => None,
         files => {
-            progress.event(Event::Started { stage: Stage::Fit, total: None });
             let test = Test { features: &features, gold: &gold, seed: args.seed };
             let fields = (args.records.id(config), field, args.prefix.as_str());
-            let comparison = Comparison::of(files, fields, &classifier, &test, progress);
-            progress.event(Event::Finished { stage: Stage::Fit });
-            progress.check()?;
-            Some(comparison?)
+            Some(Comparison::of(files, fields, &classifier, &test, progress)?)
         }
     };
     let mut plots = Vec::new();

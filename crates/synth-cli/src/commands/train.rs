@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
-use synth::core::{Event, Observer, SoftLabels, Stage};
+use synth::core::SoftLabels;
 use synth::io::soft;
 use synth::learn::{CalibratedOn, FeatureSpec, Features, StopReason, TextSpec, Trainer, TrainingReport};
 
@@ -70,12 +70,8 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
     let features =
         Features::fit(spec, inputs::with_vectors(&reader, &vectors, progress)?, |row| weights[row as usize] > 0.0)?;
     let matrix = features.of_batches(inputs::with_vectors(&reader, &vectors, progress)?)?;
-    progress.event(Event::Started { stage: Stage::Fit, total: None });
     let trainer = Trainer { l2: args.l2, balanced: args.balanced, seed: args.seed, ..Trainer::default() };
-    let training = trainer.train(&matrix, joined.targets().view(), &weights);
-    progress.event(Event::Finished { stage: Stage::Fit });
-    progress.check()?;
-    let mut training = training?;
+    let mut training = trainer.train(&matrix, joined.targets().view(), &weights, progress)?;
     if let Some(gold) = joined.gold.as_ref().filter(|gold| gold.iter().any(Option::is_some)) {
         training.calibrate(gold)?;
     } else if joined.gold.is_some() {
