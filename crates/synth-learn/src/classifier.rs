@@ -246,7 +246,7 @@ impl HeldOut {
             for &l2 in l2_grid {
                 fits.next()?;
                 // What is left to gain below this gradient does not change which strength is best.
-                let regression = LogisticRegression { l2, tolerance: 1e-4, ..LogisticRegression::default() };
+                let regression = LogisticRegression { l2, tolerance: 1e-2, ..LogisticRegression::default() };
                 let fit = regression.fit(&seen, targets.view(), &weights, model.as_ref())?;
                 of_strengths.push(fit.model.logits(&unseen));
                 model = Some(fit.model);

@@ -42,9 +42,9 @@ exit code: 0
 
   accuracy  1.000 (1.000 to 1.000)
   macro F1  1.000 (1.000 to 1.000)
-  log-loss  0.2601
-  Brier     0.1343
-  ECE       0.2130
+  log-loss  0.2583
+  Brier     0.1327
+  ECE       0.2118
 
 class  records  precision  recall     F1  ROC AUC  PR AUC
 ham          4      1.000   1.000  1.000    1.000   1.000
@@ -60,7 +60,7 @@ how sure it was, and how often it was right
 
 confidence  records  right
      0.509        1  1.000
-     0.677        1  1.000
+     0.684        1  1.000
      0.854        2  1.000
      0.914        2  1.000
 "#);
