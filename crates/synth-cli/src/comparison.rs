@@ -8,10 +8,12 @@ use ndarray::Array2;
 use serde::Serialize;
 use synth::batches;
 use synth::core::{ClassId, ClassSet, Predict};
-use synth::io::{ReadOptions, Reader, Source, soft};
+use synth::io::gold::GoldColumn;
+use synth::io::{IoError, ReadOptions, Reader, Source, soft};
 use synth::learn::{Classifier, Evaluation, LearningCurve, SparseMatrix, Trainer, Worth, one_hot};
 
 use crate::errors::hinted;
+use crate::inputs;
 use crate::joined::Joined;
 use crate::progress::Progress;
 use crate::table::{plain, ranged, trimmed};
@@ -23,12 +25,22 @@ pub struct Test<'a> {
     pub seed: u64,
 }
 
+/// What the fields of the compared files are called.
+pub struct Fields<'a> {
+    pub id: Option<&'a str>,
+    pub gold: &'a str,
+    pub prefix: &'a str,
+}
+
 /// Models with the same features, each trained on other labels and scored on the same records.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     models: Vec<Compared>,
     /// Where some training records have gold.
     curve: Option<LearningCurve>,
+    /// There was gold, but only on records that look like one that is scored.
+    #[serde(skip)]
+    gold_left_out: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,29 +61,37 @@ const DRAWS: u64 = 5;
 
 impl Comparison {
     /// Trains a model on each file of soft labels, which holds its records too, and one on their gold, if the first
-    /// file that has the field `gold` has any. L2 is chosen anew for each.
+    /// file that has the field `gold` has any. L2 is chosen anew for each; classes count alike if they did for `classifier`.
     pub fn of(
         files: &[PathBuf],
-        (id, gold, prefix): (Option<&str>, &str, &str),
+        fields: &Fields<'_>,
+        options: &ReadOptions,
         classifier: &Classifier,
         test: &Test<'_>,
         progress: &Progress,
     ) -> Result<Self> {
-        let trainer = Trainer { seed: test.seed, ..Trainer::default() };
+        let balanced = classifier.report().balanced;
+        let trainer = Trainer { seed: test.seed, balanced, ..Trainer::default() };
+        // Different records may well share their categories and numbers, but hardly a text or a vector.
+        let spec = classifier.features().spec();
+        let tells_apart = !(spec.texts.is_empty() && spec.embeddings.is_empty());
         let scored: HashSet<Vec<(usize, u64)>> =
-            (0..test.features.n_rows()).map(|row| bits(test.features, row)).collect();
-        let mut comparison = Self { models: Vec::new(), curve: None };
+            (0..test.features.n_rows()).filter(|_| tells_apart).map(|row| test.features.bits(row)).collect();
+        let mut comparison = Self { models: Vec::new(), curve: None, gold_left_out: false };
         let mut hand_labelled: Option<(SparseMatrix, Vec<ClassId>, usize)> = None;
         for path in files {
-            let reader = Reader::open(&[Source::new(path)], ReadOptions::default(), progress)?;
-            let loaded = soft::load(path, Some(classifier.classes()), id, prefix)?;
-            let gold =
-                Some(gold).filter(|field| hand_labelled.is_none() && reader.schema().column_with_name(field).is_some());
-            let joined = Joined::of(&reader, id, gold, loaded, path)?;
+            let reader = Reader::open(&[Source::new(path)], options.clone(), progress)?;
+            let loaded = soft::load(path, Some(classifier.classes()), fields.id, fields.prefix)?;
+            let has_gold = match GoldColumn::find(&reader.schema(), fields.gold, classifier.classes()) {
+                Err(IoError::NoField { .. }) => false,
+                found => found.map(|_| !inputs::is_result(&reader, fields.gold, fields.prefix))?,
+            };
+            let gold = Some(fields.gold).filter(|_| has_gold && hand_labelled.is_none());
+            let joined = Joined::of(&reader, fields.id, gold, loaded, path)?;
             let features = classifier.features().of_batches(batches(&reader)?)?;
             // What looks like a scored record would answer by heart. What has no known feature looks like nothing.
             let apart: Vec<bool> = (0..features.n_rows())
-                .map(|row| features.row(row).len() == 0 || !scored.contains(&bits(&features, row)))
+                .map(|row| features.row(row).len() == 0 || !scored.contains(&features.bits(row)))
                 .collect();
             let mut weights = joined.weights(false);
             let known = weights.iter().filter(|weight| **weight > 0.0).count();
@@ -93,6 +113,7 @@ impl Comparison {
             if let Some(gold) = joined.gold {
                 let known: Vec<usize> = (0..gold.len()).filter(|&row| gold[row].is_some()).collect();
                 let rows: Vec<usize> = known.iter().copied().filter(|&row| apart[row]).collect();
+                comparison.gold_left_out |= !known.is_empty() && rows.is_empty();
                 if !rows.is_empty() {
                     let left_out = known.len() - rows.len();
                     let gold = rows.iter().filter_map(|&row| gold[row]).collect();
@@ -142,7 +163,9 @@ impl Comparison {
     }
 
     pub fn render(&self, classes: &ClassSet) -> String {
-        let mut text = String::from("\nother models with the same features, scored on the same records\n\n");
+        let mut text = String::from(
+            "\nother models with the same features, each trained on records with votes, scored on the same records\n\n",
+        );
         let mut table =
             plain(&["trained on", "records", "left out", "accuracy", "macro F1", "log-loss", "ECE", "worth"], 1);
         for Compared { trained_on, n, left_out, evaluation, worth } in &self.models {
@@ -166,11 +189,15 @@ impl Comparison {
         text.push_str(&trimmed(&table));
         text.push_str("left out: records that to the model look like one that is scored\n");
         let Some(curve) = &self.curve else {
-            text.push_str("no record in these files has a gold label, so there is no model on gold to compare with\n");
+            text.push_str(if self.gold_left_out {
+                "all gold labels are on records left out, so there is no model on gold to compare with\n"
+            } else {
+                "no record in these files has a gold label, so there is no model on gold to compare with\n"
+            });
             return text;
         };
         text.push_str(&format!(
-            "\nwhat hand labels come to: the mean of {DRAWS} draws, and the least and the most\n\n"
+            "\nwhat hand labels come to: the mean of {DRAWS} draws, and the least and the most; the last line has all there are\n\n"
         ));
         let mut table = plain(&["hand labels", "accuracy", "macro F1"], 0);
         for point in &curve.points {
@@ -190,11 +217,6 @@ impl Comparison {
 fn two_digits(n: usize) -> usize {
     let unit = 10usize.pow(n.max(1).ilog10().saturating_sub(1));
     (n + unit / 2) / unit * unit
-}
-
-/// A row as what it is to a model, to the last bit.
-fn bits(matrix: &SparseMatrix, row: usize) -> Vec<(usize, u64)> {
-    matrix.row(row).map(|(column, value)| (column, value.to_bits())).collect()
 }
 
 #[cfg(test)]

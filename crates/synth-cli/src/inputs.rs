@@ -114,6 +114,24 @@ pub fn reader(args: &RecordArgs, config: &Config, output: Option<&Path>, progres
     Ok(reader)
 }
 
+/// Refuses, as gold, the label that synth itself has written beside these records.
+pub fn check_gold(reader: &Reader, field: &str, prefix: &str) -> Result<()> {
+    if is_result(reader, field, prefix) {
+        return Err(hinted(
+            format!("`{field}` is the label that synth gave these records, not one that is known"),
+            "keep known labels under another name, or let `synth label` put a `--prefix` before its own",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a field is the label that synth has written beside the records.
+pub fn is_result(reader: &Reader, field: &str, prefix: &str) -> bool {
+    let schema = reader.schema();
+    let written = |name: &str| schema.column_with_name(&format!("{prefix}{name}")).is_some();
+    field == format!("{prefix}label") && written("confidence") && written("n_votes")
+}
+
 /// The arrays of vectors that stand beside the records, as given: NAME=FILE.npy.
 pub fn vectors(given: &[String]) -> Result<Vec<(String, PathBuf)>> {
     let pair = |written: &String| match written.split_once('=') {

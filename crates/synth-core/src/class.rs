@@ -111,11 +111,11 @@ impl PartialEq for ClassSet {
 
 impl Eq for ClassSet {}
 
-/// Refuses names that are empty, span lines or stand twice.
+/// Refuses names that are empty, hold line ends or other control characters, or stand twice.
 pub(crate) fn check_names(what: &'static str, names: &[String]) -> Result<(), CoreError> {
     let mut seen = rustc_hash::FxHashSet::default();
     for (i, name) in names.iter().enumerate() {
-        if name.trim().is_empty() || name.contains(['\n', '\r']) {
+        if name.trim().is_empty() || name.contains(char::is_control) {
             return Err(CoreError::BadName { what, position: i + 1, name: name.clone() });
         }
         if !seen.insert(name.as_str()) {
@@ -134,6 +134,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(ClassSet::new(none).unwrap_err(), CoreError::NoClasses);
         assert!(matches!(ClassSet::new(["a", " "]), Err(CoreError::BadName { position: 2, .. })));
+        assert!(matches!(ClassSet::new(["a", "b\u{1b}[1m"]), Err(CoreError::BadName { position: 2, .. })));
         assert!(matches!(ClassSet::new(["a", "b", "a"]), Err(CoreError::DuplicateName { .. })));
         let many = (0..MAX_CLASSES + 1).map(|i| i.to_string());
         assert!(matches!(ClassSet::new(many), Err(CoreError::TooManyClasses { .. })));

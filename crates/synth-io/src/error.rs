@@ -413,6 +413,12 @@ pub enum NpyProblem {
         /// The shape.
         shape: Vec<usize>,
     },
+    /// Vectors under the name of a field that the records have.
+    #[error("the records already have a field `{field}`; give it another name")]
+    FieldExists {
+        /// The field.
+        field: String,
+    },
     /// Vectors of other records.
     #[error("it has {rows} rows for {records} records{}", if *or_more { " or more" } else { "" })]
     RowsForRecords {

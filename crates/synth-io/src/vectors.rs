@@ -89,7 +89,8 @@ impl Vectors {
     fn extend(&self, records: &Dataset) -> Result<Dataset, IoError> {
         let schema = records.schema();
         if schema.column_with_name(&self.field).is_some() {
-            return Err(IoError::Clash { field: self.field.clone() });
+            let problem = NpyProblem::FieldExists { field: self.field.clone() };
+            return Err(IoError::Npy { path: self.path.clone(), problem });
         }
         let end = records.first_row() + records.n_rows() as u64;
         if end > self.n_rows {

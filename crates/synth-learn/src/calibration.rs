@@ -29,6 +29,9 @@ pub struct Calibration {
 /// The temperature is held between this and one over this: targets without any mistake would ask for 0.
 const LEAST: f64 = 1.0 / 20.0;
 
+/// What a temperature costs, in rows: before any gold is seen its logarithm is held to be within 1 of 0.
+const TEMPERATURE_PENALTY: f64 = 1.0;
+
 /// What a bias costs, in rows: before any gold is seen it is held to be within 0.5 of 0, at one standard deviation.
 const BIAS_PENALTY: f64 = 4.0;
 /// What a floor costs, in rows that it does not explain: with few rows there is none.
@@ -60,8 +63,9 @@ impl Calibration {
     /// ```
     pub fn of_temperature(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Result<Self, LearnError> {
         let none = Self::none(logits.ncols());
-        let Some(problem) = Problem::of(logits, targets)? else { return Ok(none) };
-        let slope = |inverse: f64| problem.evaluate(&parameters(inverse, f64::NEG_INFINITY, &none.bias)).1[0];
+        let Some(problem) = Problem::of(logits, targets, false)? else { return Ok(none) };
+        // That by the logarithm has the same sign.
+        let slope = |inverse: f64| problem.evaluate(&parameters(inverse.ln(), f64::NEG_INFINITY, &none.bias)).1[0];
         let (mut low, mut high) = (LEAST, 1.0 / LEAST);
         // 60 halvings take the interval below what 64 bits tell apart.
         for _ in 0..60 {
@@ -77,9 +81,7 @@ impl Calibration {
     ///
     /// The bias: Alexandari, Kundaje, Shrikumar (2020), Maximum Likelihood with Bias-Corrected Calibration is
     /// Hard-To-Beat at Label Shift Adaptation, eq. 5. The floor: the uniform part of Zhang, Kailkhura, Han (2020),
-    /// Mix-n-Match. Both have a prior at 0, so that few rows do not move them far. Where logits and targets disagree so
-    /// much that the best temperature would turn the order of classes round, and where no row has a mass,
-    /// [`Calibration::of_temperature`].
+    /// Mix-n-Match. All have a prior at the calibration that changes nothing, so that few rows do not move them far.
     ///
     /// # Shapes
     /// `logits` and `targets`: `[n, k]`. Targets are distributions, or multiples of them, which count as often.
@@ -87,24 +89,21 @@ impl Calibration {
     /// # Errors
     /// As [`Calibration::of_temperature`].
     pub fn complete(logits: ArrayView2<'_, f64>, targets: ArrayView2<'_, f64>) -> Result<Self, LearnError> {
-        let simple = Self::of_temperature(logits, targets)?;
-        let Some(problem) = Problem::of(logits, targets)? else { return Ok(simple) };
-        let start = parameters(1.0 / simple.temperature, START_FLOOR, &simple.bias);
+        let none = Self::none(logits.ncols());
+        let Some(problem) = Problem::of(logits, targets, true)? else { return Ok(none) };
+        let start = parameters(0.0, START_FLOOR, &none.bias);
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), 10).with_tolerance_grad(1e-8);
         let executor =
             solver.map(|solver| Executor::new(problem, solver).configure(|state| state.param(start).max_iters(200)));
-        // An optimiser that gives up leaves what was there before.
-        let Some(best) = executor
-            .and_then(|executor| executor.timer(false).run())
-            .ok()
-            .and_then(|mut result| result.state.take_best_param())
-        else {
-            return Ok(simple);
-        };
-        if best[0] < LEAST || best[0] > 1.0 / LEAST {
-            return Ok(simple);
-        }
-        Ok(Self { temperature: 1.0 / best[0], floor: sigmoid(best[1]), bias: best.iter().skip(2).copied().collect() })
+        let result = executor.and_then(|executor| executor.timer(false).run());
+        let failed = |problem: String| LearnError::Optimiser { problem };
+        let best = result.map_err(|error| failed(error.to_string()))?.state.take_best_param();
+        let best = best.ok_or_else(|| failed("it took no step".into()))?;
+        Ok(Self {
+            temperature: (-best[0]).exp(),
+            floor: sigmoid(best[1]),
+            bias: best.iter().skip(2).copied().collect(),
+        })
     }
 
     /// The calibration that changes nothing.
@@ -148,7 +147,7 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// What is fitted: 1/T, the logarithm of the odds of the floor, and the bias of each class.
+/// What is fitted: the logarithm of 1/T, that of the odds of the floor, and the bias of each class.
 fn parameters(inverse: f64, floor: f64, bias: &[f64]) -> Array1<f64> {
     [inverse, floor].iter().chain(bias).copied().collect()
 }
@@ -159,11 +158,13 @@ struct Problem<'a, 'b> {
     targets: ArrayView2<'b, f64>,
     /// The sum of all targets: rows, where each is a distribution.
     mass: f64,
+    /// Whether parameters have their price.
+    priors: bool,
 }
 
 impl<'a, 'b> Problem<'a, 'b> {
     /// `None` where there is nothing to fit.
-    fn of(logits: ArrayView2<'a, f64>, targets: ArrayView2<'b, f64>) -> Result<Option<Self>, LearnError> {
+    fn of(logits: ArrayView2<'a, f64>, targets: ArrayView2<'b, f64>, priors: bool) -> Result<Option<Self>, LearnError> {
         LearnError::check_shape("the targets", logits.shape(), targets.shape())?;
         let bad = |what, array: &ArrayView2<'_, f64>, least: f64| {
             let found = array.indexed_iter().find(|(_, x)| !(x.is_finite() && **x >= least));
@@ -172,11 +173,11 @@ impl<'a, 'b> Problem<'a, 'b> {
         bad("a logit", &logits, f64::MIN)?;
         bad("a target", &targets, 0.0)?;
         let mass = targets.sum();
-        Ok((mass > 0.0).then_some(Self { logits, targets, mass }))
+        Ok((mass > 0.0).then_some(Self { logits, targets, mass, priors }))
     }
 
     fn evaluate(&self, params: &Array1<f64>) -> (f64, Array1<f64>) {
-        let (inverse, floor) = (params[0], sigmoid(params[1]));
+        let (inverse, floor) = (params[0].exp(), sigmoid(params[1]));
         let each = floor / self.logits.ncols() as f64;
         let mut gradient = Array1::zeros(params.len());
         let mut loss = 0.0;
@@ -200,16 +201,20 @@ impl<'a, 'b> Problem<'a, 'b> {
             let mass: f64 = explained.iter().sum();
             for (c, ((p, part), x)) in row.iter().zip(&explained).zip(logits).enumerate() {
                 let residual = mass * p - part;
-                gradient[0] += residual * x;
+                gradient[0] += residual * x * inverse;
                 gradient[2 + c] += residual;
             }
         }
-        // As if so many rows more had been seen that the model explains alone.
-        loss -= FLOOR_PENALTY * (1.0 - floor).ln();
-        gradient[1] += FLOOR_PENALTY * floor;
-        for (gradient, bias) in gradient.iter_mut().zip(params).skip(2) {
-            *gradient += BIAS_PENALTY * bias;
-            loss += 0.5 * BIAS_PENALTY * bias * bias;
+        if self.priors {
+            loss += 0.5 * TEMPERATURE_PENALTY * params[0] * params[0];
+            gradient[0] += TEMPERATURE_PENALTY * params[0];
+            // As if so many rows more had been seen that the model explains alone.
+            loss -= FLOOR_PENALTY * (1.0 - floor).ln();
+            gradient[1] += FLOOR_PENALTY * floor;
+            for (gradient, bias) in gradient.iter_mut().zip(params).skip(2) {
+                *gradient += BIAS_PENALTY * bias;
+                loss += 0.5 * BIAS_PENALTY * bias * bias;
+            }
         }
         (loss / self.mass, gradient / self.mass)
     }
@@ -303,6 +308,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_row_of_gold_moves_little() {
+        let of = |logits: Array2<f64>, class: usize| {
+            let targets = Array2::from_shape_fn((1, 2), |(_, c)| f64::from(u8::from(c == class)));
+            Calibration::complete(logits.view(), targets.view()).unwrap()
+        };
+        let (right, wrong) = (of(array![[3.0, 0.0]], 0), of(array![[3.0, 0.0]], 1));
+        assert!(right.temperature > 0.8 && right.temperature < 1.0, "{right:?}");
+        assert!(wrong.temperature > 1.0 && wrong.temperature < 5.0, "{wrong:?}");
+    }
+
+    #[test]
     fn a_floor_admits_mistakes_that_confidence_does_not_tell() {
         // Sure of the first class on one half of the rows and a little for it on the other; a tenth is wrong in both.
         let logits = Array2::from_shape_fn((400, 2), |(i, c)| match (c, i % 2) {
@@ -322,8 +338,8 @@ mod tests {
     fn the_gradient_is_that_of_the_loss() {
         let logits = array![[1.0, 0.0, -1.0], [0.3, 0.2, 0.9], [0.0, 2.0, 0.0]];
         let targets = array![[0.6, 0.3, 0.1], [0.2, 0.3, 0.5], [0.7, 0.2, 0.1]];
-        let problem = Problem::of(logits.view(), targets.view()).unwrap().unwrap();
-        let at = array![0.8, -1.5, 0.1, -0.4, 0.2];
+        let problem = Problem::of(logits.view(), targets.view(), true).unwrap().unwrap();
+        let at = array![-0.2, -1.5, 0.1, -0.4, 0.2];
         let gradient = problem.evaluate(&at).1;
         for i in 0..5 {
             let moved = |by: f64| {

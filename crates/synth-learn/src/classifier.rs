@@ -70,8 +70,8 @@ pub struct TrainingReport {
     pub n_features: usize,
     /// The strength of L2.
     pub l2: f64,
-    /// Mean cross-entropy on held-out rows for each strength tried, with its strength; empty where a single row leaves
-    /// nothing to hold out.
+    /// Mean cross-entropy on held-out rows for each strength tried, with its strength; empty where all rows
+    /// are the same, which leaves nothing to hold out.
     pub tried: Vec<(f64, f64)>,
     /// Steps of the last fit.
     pub iterations: u64,
@@ -81,13 +81,15 @@ pub struct TrainingReport {
     pub calibration: Calibration,
     /// What that was fitted on.
     pub calibrated_on: CalibratedOn,
+    /// Classes counted alike, as [`Trainer::balanced`] says; in a calibration on gold, too.
+    pub balanced: bool,
 }
 
 /// What a calibration was fitted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalibratedOn {
-    /// Nothing: there was a single row.
+    /// Nothing: all rows were the same, so nothing could be held out.
     Nothing,
     /// Out-of-fold predictions against the soft labels themselves: a temperature, as right as these are.
     SoftLabels,
@@ -128,13 +130,10 @@ impl Trainer {
         let targets = if self.balanced { balanced(targets, row_weights) } else { targets.to_owned() };
         let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
         let fits = Fits::begin(observer, self.n_folds * l2_grid.len() + 1);
-        let held_out = match weighted[..] {
-            [_] => None,
-            _ => {
-                let folds = folds::stratified(targets.view(), row_weights, self.n_folds, self.seed);
-                Some(HeldOut::of(features, targets.view(), row_weights, &folds, self.n_folds, &l2_grid, &fits)?)
-            }
-        };
+        let held_out = folds::stratified(features, targets.view(), row_weights, self.n_folds, self.seed);
+        let held_out = held_out
+            .map(|folds| HeldOut::of(features, targets.view(), row_weights, &folds, self.n_folds, &l2_grid, &fits))
+            .transpose()?;
         let tried: Vec<(f64, f64)> =
             held_out.iter().flat_map(|held_out| l2_grid.iter().copied().zip(held_out.losses.iter().copied())).collect();
         let best = tried.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at);
@@ -151,7 +150,7 @@ impl Trainer {
                 let calibration = Calibration::of_temperature(logits.select(Axis(0), &weighted).view(), masses.view())?;
                 (logits, calibration, CalibratedOn::SoftLabels)
             }
-            // What did not see the only row there is knows nothing.
+            // What did not see the only kind of row there is knows nothing.
             None => {
                 let mut logits = fit.model.logits(features);
                 weighted.iter().for_each(|&row| logits.row_mut(row).fill(0.0));
@@ -167,23 +166,23 @@ impl Trainer {
             stop: fit.stop,
             calibration,
             calibrated_on,
+            balanced: self.balanced,
         };
         Ok(Training { model: fit.model, report, out_of_fold })
     }
 }
 
-/// Targets of which each class has the same mass over all rows, by their weights; the mass of all is what it was.
+/// Targets of which each class has the same mass over all rows, by their weights. A class with less mass than one row
+/// counts as if it had that much, so that a trace of a class is not blown up to the size of the others.
 fn balanced(targets: ArrayView2<'_, f64>, row_weights: &[f64]) -> Array2<f64> {
-    let k = targets.ncols();
-    let mut mass = vec![0.0; k];
+    let mut mass = vec![0.0; targets.ncols()];
     for (target, weight) in targets.rows().into_iter().zip(row_weights) {
         mass.iter_mut().zip(target).for_each(|(mass, y)| *mass += weight * y);
     }
-    let all: f64 = mass.iter().sum();
-    let present = mass.iter().filter(|m| **m > 0.0).count() as f64;
-    Array2::from_shape_fn(targets.dim(), |(row, c)| {
-        if mass[c] > 0.0 { targets[[row, c]] * all / (present * mass[c]) } else { 0.0 }
-    })
+    let one_row = row_weights.iter().copied().fold(0.0, f64::max);
+    let present: Vec<f64> = mass.iter().copied().filter(|mass| *mass >= one_row).collect();
+    let share = present.iter().sum::<f64>() / present.len().max(1) as f64;
+    Array2::from_shape_fn(targets.dim(), |(row, c)| targets[[row, c]] * share / mass[c].max(one_row))
 }
 
 /// Tells an observer of fits, as they come and go; the end of them is told when this is dropped.
@@ -294,7 +293,7 @@ impl Training {
             let (expected, got) = (self.out_of_fold.nrows(), gold.len());
             return Err(LearnError::RowCount { what: "gold labels", expected, got });
         }
-        self.report.calibration = on_gold(self.out_of_fold.view(), gold)?;
+        self.report.calibration = on_gold(self.out_of_fold.view(), gold, self.report.balanced)?;
         self.report.calibrated_on = CalibratedOn::Gold;
         Ok(())
     }
@@ -309,12 +308,13 @@ impl Training {
 }
 
 /// The calibration that fits the rows with gold.
-fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>]) -> Result<Calibration, LearnError> {
+fn on_gold(logits: ArrayView2<'_, f64>, gold: &[Option<ClassId>], balance: bool) -> Result<Calibration, LearnError> {
     let rows: Vec<usize> = (0..gold.len()).filter(|&row| gold[row].is_some()).collect();
     if rows.is_empty() {
         return Err(LearnError::NoGold);
     }
     let targets = one_hot(gold, logits.ncols())?.select(Axis(0), &rows);
+    let targets = if balance { balanced(targets.view(), &vec![1.0; rows.len()]) } else { targets };
     Calibration::complete(logits.select(Axis(0), &rows).view(), targets.view())
 }
 
@@ -398,7 +398,7 @@ impl Classifier {
             return Err(LearnError::RowCount { what: "gold labels", expected, got });
         }
         let logits = self.model.logits(&self.features.of_records(records)?);
-        self.report.calibration = on_gold(logits.view(), gold)?;
+        self.report.calibration = on_gold(logits.view(), gold, self.report.balanced)?;
         self.report.calibrated_on = CalibratedOn::Gold;
         Ok(())
     }
@@ -514,6 +514,45 @@ mod tests {
         let trainer = Trainer { balanced: true, l2: Some(1e-3), ..Trainer::default() };
         let bias = trainer.train(&features, soft.view(), &[1.0; 10], &Silent).unwrap().model.bias;
         assert!((bias[0] - bias[1]).abs() < 1e-4, "{bias}");
+    }
+
+    #[test]
+    fn a_trace_of_a_class_stays_one() {
+        let targets = Array2::from_shape_fn((12, 3), |(row, c)| match c {
+            2 => 1e-9,
+            _ => f64::from(u8::from(row % 2 == c)),
+        });
+        let trainer = Trainer { balanced: true, l2: Some(1e-3), ..Trainer::default() };
+        let training = trainer.train(&features(12), targets.view(), &[1.0; 12], &Silent).unwrap();
+        assert!(training.out_of_fold().rows().into_iter().enumerate().all(|(row, p)| p[row % 2] > 0.9 && p[2] < 0.01));
+    }
+
+    #[test]
+    fn calibration_on_gold_leaves_balanced_classes_balanced() {
+        // Nine tenths are of the first class, and nothing tells them apart.
+        let mut features = SparseMatrix::new(1);
+        (0..100).for_each(|row| features.push_row([(0, 1.0 + f64::from(row) * 1e-9)]));
+        let gold: Vec<Option<ClassId>> = (0..100).map(|row| Some(ClassId::new(u16::from(row % 10 == 0)))).collect();
+        let targets = one_hot(&gold, 2).unwrap();
+        let first = |balanced| {
+            let trainer = Trainer { balanced, l2: Some(1e-3), ..Trainer::default() };
+            let mut training = trainer.train(&features, targets.view(), &[1.0; 100], &Silent).unwrap();
+            training.calibrate(&gold).unwrap();
+            training.out_of_fold()[[0, 0]]
+        };
+        assert!((first(false) - 0.9).abs() < 0.03 && (first(true) - 0.5).abs() < 0.03);
+    }
+
+    #[test]
+    fn copies_of_a_row_do_not_vouch_for_each_other() {
+        // Forty random rows with random labels, five times over: there is nothing to learn.
+        let mut features = SparseMatrix::new(40);
+        (0..200u32).for_each(|row| features.push_row([(row % 40, 1.0)]));
+        let targets =
+            Array2::from_shape_fn((200, 2), |(row, c)| f64::from(u8::from((row % 40 * 7 % 11 < 5) == (c == 0))));
+        let training = Trainer::default().train(&features, targets.view(), &[1.0; 200], &Silent).unwrap();
+        let loss = training.report.tried.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
+        assert!(loss > 0.6, "{loss}");
     }
 
     #[test]

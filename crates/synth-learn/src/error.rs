@@ -164,11 +164,13 @@ impl LearnError {
                 vec!["every record is uncovered, or without a label: write functions that cover more".into()]
             }
             Self::NewerFormat { .. } => vec!["use a newer synth, or train the model anew".into()],
-            Self::NotFinite { .. } => vec!["leave the value out: a missing number counts as the mean".into()],
+            Self::NotFinite { .. } => {
+                vec!["leave the value out: a missing number counts as the mean, a missing vector as zeros".into()]
+            }
             Self::Io(synth_io::IoError::Open { path, .. }) if path.ends_with("model.json") => {
                 vec!["`synth train --model DIR` makes such a folder".into()]
             }
-            Self::NoGold => vec!["name the field that holds known labels: --gold label".into()],
+            Self::NoGold => vec!["label a few records by hand, and name the field: --gold FIELD".into()],
             Self::Io(error) => error.hints(),
             _ => Vec::new(),
         }

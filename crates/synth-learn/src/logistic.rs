@@ -30,6 +30,8 @@ const HISTORY: usize = 4;
 
 /// Without L2 no gradient but 0 promises the minimum; this much counts instead.
 const LEAST_L2: f64 = 1e-8;
+/// More would let the bias, which has no penalty, stay where it is.
+const MOST_L2: f64 = 1e-2;
 
 /// How a logistic regression is fitted.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +40,9 @@ pub struct LogisticRegression {
     pub l2: f64,
     /// The most steps.
     pub max_iterations: u64,
-    /// It has converged when the norm of the gradient is below this times the root of `l2`. The penalty makes the
-    /// objective strongly convex, so it is then at most `tolerance² / 2` above its minimum (the unpenalised bias aside).
+    /// It has converged when the norm of the gradient is below this times the root of `l2`, or of 0.01 if that is less.
+    /// The penalty makes the objective strongly convex, so it is then at most `tolerance² / 2` above its minimum; the bias
+    /// has no penalty, and the least makes sure that it is fitted too.
     pub tolerance: f64,
 }
 
@@ -135,7 +138,7 @@ impl LogisticRegression {
         let failed = |source: argmin::core::Error| LearnError::Optimiser { problem: source.to_string() };
         let search = MoreThuenteLineSearch::new();
         let solver = LBFGS::new(search, HISTORY)
-            .with_tolerance_grad(self.tolerance * self.l2.max(LEAST_L2).sqrt())
+            .with_tolerance_grad(self.tolerance * self.l2.clamp(LEAST_L2, MOST_L2).sqrt())
             .map_err(failed)?;
         // Two equal costs in a row are as good as it gets in 64 bits.
         let solver = solver.with_tolerance_cost(f64::EPSILON).map_err(failed)?;
@@ -427,6 +430,16 @@ mod tests {
         // The entropy of three to one.
         let entropy = -(0.75f64 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
         assert!((fit.objective - entropy).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_strong_penalty_leaves_the_shares() {
+        let mut features = SparseMatrix::new(1);
+        (0..10).for_each(|row| features.push_row([(0, f64::from(row % 2))]));
+        let targets = Array2::from_shape_fn((10, 2), |(row, c)| f64::from(u8::from((row < 9) == (c == 0))));
+        let regression = LogisticRegression { l2: 1e6, ..LogisticRegression::default() };
+        let bias = regression.fit(&features, targets.view(), &[1.0; 10], None).unwrap().model.bias;
+        assert!((bias[0] - bias[1] - 9f64.ln()).abs() < 1e-2, "{bias}");
     }
 
     #[test]

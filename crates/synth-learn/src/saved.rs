@@ -1,6 +1,6 @@
 //! Classifiers in folders: `model.json` says what it is, `weights.safetensors` holds the numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -26,7 +26,7 @@ struct Description {
     features: FeatureSpec,
     blocks: Vec<Block>,
     report: TrainingReport,
-    /// The weights that belong to this description, so that files of two models are not taken for one.
+    /// The checksum of all weights.
     weights: String,
 }
 
@@ -47,9 +47,6 @@ impl Classifier {
         let bytes = |values: &mut dyn Iterator<Item = &f64>| values.flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         let (weights, bias) = (bytes(&mut self.model.weights.iter()), bytes(&mut self.model.bias.iter()));
         let (d, k) = self.model.weights.dim();
-        let view = |shape, data| TensorView::new(Dtype::F64, shape, data).map_err(|e| damaged(folder, &e.to_string()));
-        let tensors = BTreeMap::from([("weights", view(vec![d, k], &weights)?), ("bias", view(vec![k], &bias)?)]);
-        let file = safetensors::serialize(tensors, None).map_err(|e| damaged(folder, &e.to_string()))?;
         let description = Description {
             kind: KIND.into(),
             version: VERSION,
@@ -57,9 +54,14 @@ impl Classifier {
             features: self.features.spec().clone(),
             blocks: self.features.blocks().to_vec(),
             report: self.report.clone(),
-            weights: checksum(&file),
+            weights: checksum(&[&weights, &bias]),
         };
         let description = serde_json::to_vec_pretty(&description).map_err(|e| damaged(folder, &e.to_string()))?;
+        let view = |shape, data| TensorView::new(Dtype::F64, shape, data).map_err(|e| damaged(folder, &e.to_string()));
+        let tensors = BTreeMap::from([("weights", view(vec![d, k], &weights)?), ("bias", view(vec![k], &bias)?)]);
+        // Each file vouches for the other: neither can change alone, nor be that of another model.
+        let metadata = HashMap::from([(DESCRIPTION.to_owned(), checksum(&[&description]))]);
+        let file = safetensors::serialize(tensors, Some(metadata)).map_err(|e| damaged(folder, &e.to_string()))?;
         AtomicFile::write_all_to(folder.join(WEIGHTS), &file)?;
         // Last, as it vouches for the other.
         Ok(AtomicFile::write_all_to(folder.join(DESCRIPTION), &description)?)
@@ -94,6 +96,9 @@ impl Classifier {
         if head.kind != KIND {
             return Err(damaged(path, &format!("it describes a `{}`", head.kind)));
         }
+        if head.version == 0 {
+            return Err(damaged(path, "there is no format version 0"));
+        }
         if head.version > VERSION {
             let path = path.display().to_string();
             return Err(LearnError::NewerFormat { path, got: head.version, newest: VERSION });
@@ -114,13 +119,17 @@ impl Classifier {
 
         let path = weights_path;
         let file = weights()?;
-        if checksum(&file) != description.weights {
-            return Err(damaged(
-                path,
-                &format!("it is cut short, changed, or not the one that {DESCRIPTION} describes"),
-            ));
+        let other = || damaged(path, &format!("it is cut short, changed, or not the one that {DESCRIPTION} describes"));
+        let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|error| damaged(path, &error.to_string()))?;
+        let vouched = metadata.metadata().as_ref().and_then(|pairs| pairs.get(DESCRIPTION));
+        if vouched != Some(&checksum(&[text])) {
+            return Err(other());
         }
         let tensors = SafeTensors::deserialize(&file).map_err(|error| damaged(path, &error.to_string()))?;
+        let data = ["weights", "bias"].map(|name| tensors.tensor(name).map_or(&[][..], |tensor| tensor.data()));
+        if checksum(&data) != description.weights {
+            return Err(other());
+        }
         let tensor = |name: &str, shape: &[usize]| -> Result<Vec<f64>, LearnError> {
             let tensor = tensors.tensor(name).map_err(|error| damaged(path, &error.to_string()))?;
             if tensor.dtype() != Dtype::F64 || tensor.shape() != shape {
@@ -148,8 +157,10 @@ impl Classifier {
 const DESCRIPTION: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
 
-fn checksum(bytes: &[u8]) -> String {
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
+fn checksum(parts: &[&[u8]]) -> String {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    parts.iter().for_each(|part| hash.update(part));
+    format!("{:032x}", hash.digest128())
 }
 
 fn damaged(path: &Path, problem: &str) -> LearnError {
@@ -211,14 +222,27 @@ mod tests {
             fs::write(&model, &description[..at]).unwrap();
             assert!(load().starts_with("`/model.json` is no model"), "cut at {at}");
         }
+        for at in 0..description.len() {
+            let mut flipped = description.clone().into_bytes();
+            flipped[at] ^= 1;
+            fs::write(&model, flipped).unwrap();
+            let problem = load();
+            assert!(problem.contains("no model") || problem.contains("format version"), "flipped at {at}: {problem}");
+        }
         fs::write(&model, description.replace("\"version\": 1", "\"version\": 2")).unwrap();
         assert_eq!(load(), "`/model.json` has format version 2, this program reads up to 1");
+        fs::write(&model, description.replace("\"version\": 1", "\"version\": 0")).unwrap();
+        assert!(load().contains("there is no format version 0"));
         fs::write(&model, description.replace("\"idf\": [", "\"idf\": [1.0,")).unwrap();
-        assert!(load().contains("no model"));
+        assert!(load().contains("make no sense"));
         // N-grams that a specification may not ask for.
         fs::write(&model, description.replacen("1,\n          2\n", "0,\n          2\n", 1)).unwrap();
-        assert_ne!(fs::read_to_string(&model).unwrap(), description);
-        assert!(load().contains("no model"));
+        assert!(load().contains("`/model.json` is no model"));
+        // Another order of the same classes.
+        let swapped = description.replacen("\"pos\",\n    \"neg\"", "\"neg\",\n    \"pos\"", 1);
+        assert_ne!(swapped, description);
+        fs::write(&model, swapped).unwrap();
+        assert!(load().contains("not the one that model.json describes"));
     }
 
     proptest! {

@@ -48,6 +48,11 @@ impl SparseMatrix {
         columns.iter().zip(values).map(|(&column, &value)| (column as usize, value))
     }
 
+    /// A row to the last bit: equal for rows that are the same to a model.
+    pub fn bits(&self, row: usize) -> Vec<(usize, u64)> {
+        self.row(row).map(|(column, value)| (column, value.to_bits())).collect()
+    }
+
     #[inline]
     pub(crate) fn row_slices(&self, row: usize) -> (&[u32], &[f64]) {
         let range = self.starts[row]..self.starts[row + 1];

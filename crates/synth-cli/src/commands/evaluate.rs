@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use synth::core::{ClassSet, Predict};
+use synth::io::ReadOptions;
 use synth::io::gold::GoldColumn;
 use synth::learn::{Classifier, Evaluation, SparseMatrix};
 
 use crate::args::{Common, EvaluateArgs};
-use crate::comparison::{Comparison, Test};
+use crate::comparison::{Comparison, Fields, Test};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
 use crate::plots::{self, Confusion, Curve, Reliability};
@@ -65,6 +66,13 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
         ));
     };
     let reader = inputs::reader(&args.records, config, None, progress)?;
+    inputs::check_gold(&reader, field, &args.prefix)?;
+    if !args.compare.is_empty() && !args.vectors.is_empty() {
+        return Err(hinted(
+            "`--compare` knows no `--vectors` for the files that it compares",
+            "keep the vectors in the records, as a field of lists of numbers",
+        ));
+    }
     let column = GoldColumn::find(&reader.schema(), field, &classes)?;
     let mut features = SparseMatrix::new(classifier.features().n_columns());
     let mut gold = Vec::new();
@@ -80,8 +88,10 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
         [] => None,
         files => {
             let test = Test { features: &features, gold: &gold, seed: args.seed };
-            let fields = (args.records.id(config), field, args.prefix.as_str());
-            Some(Comparison::of(files, fields, &classifier, &test, progress)?)
+            let fields = Fields { id: args.records.id(config), gold: field, prefix: &args.prefix };
+            let options =
+                ReadOptions { skip_bad: args.records.skip_bad || config.data.skip_bad, ..ReadOptions::default() };
+            Some(Comparison::of(files, &fields, &options, &classifier, &test, progress)?)
         }
     };
     let mut plots = Vec::new();

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use synth::core::SoftLabels;
 use synth::io::soft;
-use synth::learn::{CalibratedOn, FeatureSpec, Features, StopReason, TextSpec, Trainer, TrainingReport};
+use synth::learn::{CalibratedOn, FeatureSpec, Features, LearnError, StopReason, TextSpec, Trainer, TrainingReport};
 
 use crate::args::{Common, TrainArgs, TrainUncovered};
 use crate::config::Config;
@@ -56,6 +56,9 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
     // A name that is taken is found out now, not after the work. What is begun and not finished leaves nothing.
     let create = |path: &PathBuf| soft::Writer::create(path, &reader.schema(), &classes, &options);
     drop(args.probs_out.as_ref().map(create).transpose()?);
+    if let Some(field) = args.gold.field(config) {
+        inputs::check_gold(&reader, field, &args.prefix)?;
+    }
     let joined = Joined::of(&reader, id, args.gold.field(config), labels, &args.soft)?;
 
     let vectors = inputs::vectors(&args.vectors)?;
@@ -67,6 +70,9 @@ fn train(args: &TrainArgs, common: &Common, config: &Config, progress: &Progress
         embeddings: args.embedding.iter().cloned().chain(attached).collect(),
     };
     let weights = joined.weights(args.uncovered == TrainUncovered::Prior);
+    if weights.iter().all(|weight| *weight == 0.0) {
+        return Err(LearnError::NoRows.into());
+    }
     let features =
         Features::fit(spec, inputs::with_vectors(&reader, &vectors, progress)?, |row| weights[row as usize] > 0.0)?;
     let matrix = features.of_batches(inputs::with_vectors(&reader, &vectors, progress)?)?;
@@ -112,7 +118,9 @@ fn describe(report: &TrainingReport, n: usize, left_out: usize) -> String {
         text.push_str(&format!("{left_out} left out: no function voted on them, or they have no soft label\n"));
     }
     let chosen = match report.tried.len() {
-        0 if report.calibrated_on == CalibratedOn::Nothing => "one record leaves nothing to compare".to_owned(),
+        0 if report.calibrated_on == CalibratedOn::Nothing => {
+            "all records look the same, which leaves nothing to compare".to_owned()
+        }
         0 | 1 => "as given".to_owned(),
         n => format!("the best of {n} by cross-validation"),
     };
@@ -130,7 +138,7 @@ fn describe(report: &TrainingReport, n: usize, left_out: usize) -> String {
             let floor = report.calibration.floor;
             format!("calibrated on gold: temperature {temperature:.3}, bias {}, floor {floor:.3}", bias.join(" "))
         }
-        CalibratedOn::Nothing => "one record leaves nothing to calibrate on".to_owned(),
+        CalibratedOn::Nothing => "all records look the same, which leaves nothing to calibrate on".to_owned(),
         CalibratedOn::SoftLabels => {
             format!("temperature {temperature:.3}, fitted on soft labels: it is as sure of itself as they are")
         }

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use synth::core::ClassSet;
 
-use super::{Area, BLUE, Drawn, FONT, Plot, TEXT, TITLE};
+use super::{Area, BLUE, Drawn, FONT, Plot, TEXT, TITLE, shortened};
 
 /// A confusion matrix: a row for each gold class, a column for each class that was given, darker for a larger share of
 /// the row, with the number of records.
@@ -77,12 +77,4 @@ impl Plot for Confusion<'_> {
         }
         Ok(())
     }
-}
-
-/// A name in so many characters, with an ellipsis for what there is no room for.
-fn shortened(name: &str, most: usize) -> String {
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use synth::learn::LearningCurve;
 
 use super::reliability::square;
-use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE};
+use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE, shortened};
 
 /// A learning curve over hand labels, with a line for each other way to label.
 pub struct Curve<'a> {
@@ -23,7 +23,7 @@ impl Plot for Curve<'_> {
         let sizes = points.iter().map(|point| point.n as f64).collect();
         let (first, last) = (points[0].n as f64, points[points.len() - 1].n as f64);
         let lows = points.iter().map(|point| point.macro_f1.low).chain(self.others.iter().map(|(_, f1)| *f1));
-        let least = (lows.fold(1.0, f64::min) * 10.0).floor() / 10.0;
+        let least = ((lows.fold(1.0, f64::min) * 10.0).floor() / 10.0).min(0.9);
         let mut chart = ChartBuilder::on(area)
             .caption("What hand labels come to", (FONT, TITLE * scale))
             .margin(12 * scale)
@@ -55,7 +55,7 @@ impl Plot for Curve<'_> {
         for (&(name, f1), colour) in self.others.iter().zip(colours.into_iter().cycle()) {
             chart
                 .draw_series(LineSeries::new([(first, f1), (last, f1)], colour.stroke_width(2 * scale)))?
-                .label(name)
+                .label(shortened(name, 32))
                 .legend(square(colour.mix(1.0), scale));
         }
         chart

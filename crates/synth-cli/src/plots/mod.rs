@@ -78,3 +78,26 @@ fn finish<B: DrawingBackend>(plot: &impl Plot, area: &Area<B>, scale: u32) -> Dr
     plot.draw(area, scale)?;
     area.present()
 }
+
+/// A name in so many characters, with an ellipsis for what there is no room for: in the middle, as names often differ
+/// at their ends.
+fn shortened(name: &str, most: usize) -> String {
+    let characters: Vec<char> = name.chars().collect();
+    if characters.len() <= most {
+        return name.to_owned();
+    }
+    let kept = most.saturating_sub(1);
+    let end = characters.len() - kept / 2;
+    characters[..kept.div_ceil(2)].iter().chain(&['…']).chain(&characters[end..]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        assert_eq!(["abcdefgh", "abc", "é"].map(|name| shortened(name, 5)), ["ab…gh", "abc", "é"]);
+        assert_eq!(shortened("abcdefgh", 4), "ab…h");
+    }
+}

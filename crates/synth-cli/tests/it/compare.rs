@@ -27,7 +27,7 @@ fn labels_are_compared_and_drawn() {
     let shown = project.run(&format!("{evaluate} --compare majority.jsonl soft.parquet --plots plots --threads 1"));
     let (_, compared) = shown.split_once("other models").unwrap();
     assert_snapshot!(compared, @r#"
- with the same features, scored on the same records
+ with the same features, each trained on records with votes, scored on the same records
 
 trained on      records  left out                accuracy                macro F1  log-loss    ECE                  worth
 majority.jsonl      362         0  0.610 (0.510 to 0.700)  0.475 (0.400 to 0.542)     0.977  0.163  about 220 hand labels
@@ -35,7 +35,7 @@ soft.parquet        362         0  0.620 (0.530 to 0.720)  0.538 (0.414 to 0.664
 gold                390         0  0.620 (0.520 to 0.710)  0.539 (0.410 to 0.664)     1.012  0.096
 left out: records that to the model look like one that is scored
 
-what hand labels come to: the mean of 5 draws, and the least and the most
+what hand labels come to: the mean of 5 draws, and the least and the most; the last line has all there are
 
 hand labels                accuracy                macro F1
          16  0.340 (0.320 to 0.390)  0.163 (0.124 to 0.238)
@@ -104,4 +104,62 @@ exit code: 2
 ---- stderr ----
 error: cannot make the folder `plots`: File exists (os error 17)
 "#);
+}
+
+#[test]
+fn a_label_of_our_own_is_not_gold() {
+    let project = tickets();
+    // The records to learn from have no gold, and those to score call it `label`, as our own result is called.
+    let bare: String = project.read("train.jsonl").replace("\"gold\"", "\"other\"");
+    project.file("bare.jsonl", bare);
+    project.file("scored.jsonl", project.read("test.jsonl").replace("\"gold\"", "\"label\""));
+    project.done("label --data bare.jsonl --lfs tickets.lf --out bare.parquet");
+    let shown = project.run("evaluate --data scored.jsonl --model m --gold label --compare bare.parquet");
+    assert!(shown.contains("no record in these files has a gold label"), "{shown}");
+    assert_snapshot!(project.run("evaluate --data soft.parquet --model m --gold label"), @r#"
+exit code: 2
+---- stderr ----
+error: `label` is the label that synth gave these records, not one that is known
+hint: keep known labels under another name, or let `synth label` put a `--prefix` before its own
+"#);
+    assert_snapshot!(project.run("train --data soft.parquet --soft soft.parquet --text text --model n --gold label"), @r#"
+exit code: 2
+---- stderr ----
+error: `label` is the label that synth gave these records, not one that is known
+hint: keep known labels under another name, or let `synth label` put a `--prefix` before its own
+"#);
+}
+
+#[test]
+fn gold_is_found_by_dots_and_missed_aloud() {
+    let project = tickets();
+    let nested = |name: &str, records: &str| {
+        let lines = project.read(records);
+        let lines = lines.lines().map(|line| {
+            let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+            record["known"] = serde_json::json!({ "class": record["gold"].take() });
+            format!("{record}\n")
+        });
+        project.file(name, lines.collect::<String>());
+    };
+    nested("train.jsonl", "train.jsonl");
+    nested("test.jsonl", "test.jsonl");
+    project.done("label --data train.jsonl --lfs tickets.lf --out nested.parquet");
+    let shown = project.run("evaluate --data test.jsonl --model m --gold known.class --compare nested.parquet");
+    assert!(shown.contains("what hand labels come to"), "{shown}");
+    let refused = "evaluate --data test.jsonl --model m --gold known.class --compare nested.parquet --vectors a=b.npy";
+    assert_snapshot!(project.run(refused), @r#"
+exit code: 2
+---- stderr ----
+error: `--compare` knows no `--vectors` for the files that it compares
+hint: keep the vectors in the records, as a field of lists of numbers
+"#);
+}
+
+#[test]
+fn records_that_share_their_categories_are_not_the_same() {
+    let project = tickets();
+    project.done("train --data train.jsonl --soft soft.parquet --category channel --model c --l2 0.01");
+    let shown = project.run("evaluate --data test.jsonl --model c --gold gold --compare soft.parquet");
+    assert!(shown.contains("what hand labels come to"), "{shown}");
 }

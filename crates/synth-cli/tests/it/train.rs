@@ -20,8 +20,8 @@ exit code: 0
 learned from 5 of 6 records, 7 features
 1 left out: no function voted on them, or they have no soft label
 L2 0.001: as given
-cross-entropy 0.4153 against soft labels of records it did not see
-temperature 1.088, fitted on soft labels: it is as sure of itself as they are
+cross-entropy 0.8611 against soft labels of records it did not see
+temperature 20.000, fitted on soft labels: it is as sure of itself as they are
 wrote m
 "#);
     assert_eq!(project.names(), ["m", "mails.jsonl", "soft.parquet", "spam.lf"]);
@@ -42,9 +42,9 @@ exit code: 0
 
   accuracy  1.000 (1.000 to 1.000)
   macro F1  1.000 (1.000 to 1.000)
-  log-loss  0.2583
-  Brier     0.1327
-  ECE       0.2118
+  log-loss  0.6531
+  Brier     0.4600
+  ECE       0.4795
 
 class  records  precision  recall     F1  ROC AUC  PR AUC
 ham          4      1.000   1.000  1.000    1.000   1.000
@@ -59,10 +59,7 @@ spam    0     2
 how sure it was, and how often it was right
 
 confidence  records  right
-     0.509        1  1.000
-     0.684        1  1.000
-     0.854        2  1.000
-     0.914        2  1.000
+     0.521        6  1.000
 "#);
     let scores = project.json("evaluate --data mails.jsonl --model m --gold gold --json");
     assert_eq!(scores["evaluation"]["n"], 6);
@@ -177,7 +174,7 @@ hint: name the field that holds known labels: --gold label
     assert_snapshot!(project.run("predict --data mails.jsonl --model m --out p.csv"), @r#"
 exit code: 2
 ---- stderr ----
-error: `m/weights.safetensors` is no model: it is cut short, changed, or not the one that model.json describes
+error: `m/weights.safetensors` is no model: invalid header length
 "#);
     assert!(!project.path("p.csv").exists());
 }
@@ -253,4 +250,26 @@ fn settings_of_the_project_hold_here_too() {
     assert_eq!((&summary["n"], &summary["report"]["calibrated_on"]), (&6.into(), &"gold".into()));
     assert_eq!(project.json("evaluate --model m --json")["evaluation"]["n"], 6);
     assert_eq!(project.json("predict --model m --out p.csv --json")["n"], 6);
+}
+
+#[test]
+fn without_ids_the_numbers_of_rows_must_match() {
+    let project = labelled();
+    let records: String = (0..6).map(|i| format!("{{\"text\":\"thanks {i}\"}}\n")).collect();
+    project.file("bare.jsonl", records);
+    project.file("five.jsonl", "{\"probs\":[0.9,0.1]}\n".repeat(5));
+    let train = "train --soft five.jsonl --classes ham,spam --text text --model m";
+    assert_snapshot!(project.run(&format!("{train} --data bare.jsonl")), @r#"
+exit code: 2
+---- stderr ----
+error: `five.jsonl` has 5 rows for 6 records, and no ids
+hint: label these very records, or use a format with ids, such as .parquet
+"#);
+    // Nor are row numbers taken for the ids of records.
+    assert_snapshot!(project.run(&format!("{train} --data mails.jsonl")), @r#"
+exit code: 2
+---- stderr ----
+error: `five.jsonl` has 5 rows for 6 records, and no ids
+hint: label these very records, or use a format with ids, such as .parquet
+"#);
 }

@@ -18,7 +18,7 @@ pub struct Loaded {
     pub labels: SoftLabels,
     /// Whether each row has probabilities in the file.
     pub known: Vec<bool>,
-    /// The id of each row; `None` for `.npy`, which has none.
+    /// The id of each row; `None` for `.npy`, and where the file has no field of ids.
     pub ids: Option<Vec<String>>,
 }
 
@@ -56,6 +56,7 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
         (None, None) => return Err(problem(SoftProblem::NoClasses)),
     };
     let id = IdColumn::find(&schema, id)?;
+    let has_ids = matches!(id, IdColumn::Field(_));
     let mut unique = Unique::new(id.clone());
     let votes = format!("{prefix}n_votes");
     let (mut probs, mut known, mut n_votes, mut ids) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -86,7 +87,7 @@ pub fn load(path: &Path, classes: Option<&ClassSet>, id: Option<&str>, prefix: &
     }
     let labels = SoftLabels::from_rows(classes, probs, n_votes);
     let labels = labels.map_err(|source| IoError::Core { path: path.to_owned(), source })?;
-    Ok(Loaded { labels, known, ids: Some(ids) })
+    Ok(Loaded { labels, known, ids: has_ids.then_some(ids) })
 }
 
 /// Where the probabilities stand.
