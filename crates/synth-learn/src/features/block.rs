@@ -35,6 +35,8 @@ pub(crate) enum Block {
     Embedding {
         field: String,
         length: usize,
+        /// Brings vectors to a mean square length of 1, as long as the n-grams of a text are.
+        scale: f64,
     },
 }
 
@@ -79,7 +81,7 @@ impl Block {
             }
             Self::Number { mean, scale, .. } => mean.is_finite() && scale.is_finite(),
             Self::Category { values, .. } => values.is_sorted_by(|a, b| a < b),
-            Self::Embedding { .. } => true,
+            Self::Embedding { scale, .. } => scale.is_finite(),
         };
         (!fine).then(|| format!("the features of `{}` make no sense", self.field()))
     }
@@ -219,14 +221,14 @@ impl Reader<'_> {
                 let known = value.and_then(|value| values.binary_search(&value).ok());
                 cells.extend(known.map(|at| (first + at as u32, 1.0)));
             }
-            Block::Embedding { field, length } => {
+            Block::Embedding { field, length, scale } => {
                 let Some(vector) = self.column.vector(row) else { return Ok(()) };
                 if vector.len() != *length {
                     let (expected, got) = (*length, vector.len());
                     return Err(LearnError::VectorLength { field: field.clone(), row: position, expected, got });
                 }
                 for (column, number) in (first..).zip(vector) {
-                    cells.push((column, finite(number, field, position)?));
+                    cells.push((column, finite(number, field, position)? * scale));
                 }
             }
         }
@@ -239,7 +241,7 @@ pub(super) enum Fitting {
     Text { spec: TextSpec, n_records: u64, records_with: Vec<u32> },
     Number { field: String, n: f64, mean: f64, squares: f64 },
     Category { field: String, counts: BTreeMap<String, u64> },
-    Embedding { field: String, length: Option<usize> },
+    Embedding { field: String, length: Option<usize>, n: f64, norm: Norm },
 }
 
 impl Fitting {
@@ -252,7 +254,12 @@ impl Fitting {
         let category = |field: &String| Self::Category { field: field.clone(), counts: BTreeMap::new() };
         blocks.extend(spec.numbers.iter().map(number));
         blocks.extend(spec.categories.iter().map(category));
-        blocks.extend(spec.embeddings.iter().map(|field| Self::Embedding { field: field.clone(), length: None }));
+        blocks.extend(spec.embeddings.iter().map(|field| Self::Embedding {
+            field: field.clone(),
+            length: None,
+            n: 0.0,
+            norm: Norm::default(),
+        }));
         blocks
     }
 
@@ -298,10 +305,15 @@ impl Fitting {
                     *counts.entry(value.to_string()).or_default() += 1;
                 }
             }
-            Self::Embedding { field, length } => {
+            Self::Embedding { field, length, n, norm } => {
                 let column = column(records, field, "lists of numbers", is_list)?;
-                if length.is_none() {
-                    *length = rows.iter().find_map(|&row| column.vector(row)).map(|vector| vector.len());
+                for &row in rows {
+                    let Some(vector) = column.vector(row) else { continue };
+                    length.get_or_insert(vector.len());
+                    *n += 1.0;
+                    for number in vector {
+                        norm.add(finite(number, field, records.first_row() + row as u64)?);
+                    }
                 }
             }
         }
@@ -327,8 +339,35 @@ impl Fitting {
                 let values = counts.into_iter().filter(|(_, n)| *n >= u64::from(LEAST_RECORDS)).map(|(value, _)| value);
                 Block::Category { field, values: values.collect() }
             }
-            Self::Embedding { field, length } => Block::Embedding { field, length: length.unwrap_or(0) },
+            Self::Embedding { field, length, n, norm } => {
+                Block::Embedding { field, length: length.unwrap_or(0), scale: norm.scale(n) }
+            }
         })
+    }
+}
+
+/// The root of a sum of squares, which itself may be beyond 64 bits: Blue (1978), as LAPACK's dlassq has it.
+#[derive(Debug, Default)]
+pub(super) struct Norm {
+    largest: f64,
+    /// The sum of the squares, each number divided by the largest.
+    squares: f64,
+}
+
+impl Norm {
+    fn add(&mut self, number: f64) {
+        let size = number.abs();
+        if size > self.largest {
+            self.squares = 1.0 + self.squares * (self.largest / size).powi(2);
+            self.largest = size;
+        } else if size > 0.0 {
+            self.squares += (size / self.largest).powi(2);
+        }
+    }
+
+    /// What brings n vectors with these numbers to a mean square length of 1.
+    fn scale(&self, n: f64) -> f64 {
+        if self.largest > 0.0 { (n / self.squares).sqrt() / self.largest } else { 1.0 }
     }
 }
 
@@ -397,8 +436,10 @@ mod tests {
         assert_eq!(features.n_columns(), 6);
         let matrix = features.of_records(&records).unwrap();
         let row = |row| matrix.row(row).collect::<Vec<_>>();
-        assert_eq!(row(0), [(0, -1.0), (1, 0.0), (2, 1.0), (3, 1.0), (4, 1.0), (5, 2.0)]);
-        assert_eq!(row(2), [(1, 0.0), (4, 0.5), (5, 0.5)]);
+        // Squares of lengths: 5, 16 and .5, so their mean is 21.5 / 3.
+        let scale = (3f64 / 21.5).sqrt();
+        assert_eq!(row(0), [(0, -1.0), (1, 0.0), (2, 1.0), (3, 1.0), (4, scale), (5, 2.0 * scale)]);
+        assert_eq!(row(2), [(1, 0.0), (4, 0.5 * scale), (5, 0.5 * scale)]);
     }
 
     #[test]
@@ -425,6 +466,16 @@ mod tests {
     }
 
     #[test]
+    fn vectors_of_any_size_come_to_the_same() {
+        for size in [1e-300, 1.0, 1e300] {
+            let mut norm = Norm::default();
+            [3.0, 0.0, -4.0].into_iter().for_each(|x| norm.add(x * size));
+            assert!((norm.scale(1.0) * size - 0.2).abs() < 1e-12);
+        }
+        assert_eq!(Norm::default().scale(2.0), 1.0);
+    }
+
+    #[test]
     fn the_first_of_several_bad_records_is_named() {
         let mut numbers = vec![1.0; 5 * CHUNK];
         for chunk in 1..5 {
@@ -445,7 +496,7 @@ mod tests {
         vectors.append(true);
         let data = records(vec![("vector", Arc::new(vectors.finish()))]);
         let spec = FeatureSpec { embeddings: vec!["vector".into()], ..FeatureSpec::default() };
-        let error = fit(spec, &data).of_records(&data).unwrap_err();
+        let error = Features::fit(spec, [Ok(data)], |_| true).unwrap_err();
         assert_eq!(error.to_string(), "field `vector` of row 0 is NaN");
     }
 

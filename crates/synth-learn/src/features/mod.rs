@@ -31,7 +31,8 @@ pub struct FeatureSpec {
     /// Fields with few different values (text, integers, truth values), one feature for each value that more than one
     /// record has.
     pub categories: Vec<String>,
-    /// Fields of ready vectors: lists of numbers, all of one length.
+    /// Fields of ready vectors: lists of numbers, all of one length; scaled together, so that their square length is 1
+    /// in the mean.
     pub embeddings: Vec<String>,
 }
 
