@@ -75,8 +75,8 @@ impl Comparison {
         // Different records may well share their categories and numbers, but hardly a text or a vector.
         let spec = classifier.features().spec();
         let tells_apart = !(spec.texts.is_empty() && spec.embeddings.is_empty());
-        let scored: HashSet<Vec<(usize, u64)>> =
-            (0..test.features.n_rows()).filter(|_| tells_apart).map(|row| test.features.bits(row)).collect();
+        let scored: HashSet<u128> =
+            (0..test.features.n_rows()).filter(|_| tells_apart).map(|row| test.features.fingerprint(row)).collect();
         let mut comparison = Self { models: Vec::new(), curve: None, gold_left_out: false };
         let mut hand_labelled: Option<(SparseMatrix, Vec<ClassId>, usize)> = None;
         for path in files {
@@ -91,7 +91,7 @@ impl Comparison {
             let features = classifier.features().of_batches(batches(&reader)?)?;
             // What looks like a scored record would answer by heart. What has no known feature looks like nothing.
             let apart: Vec<bool> = (0..features.n_rows())
-                .map(|row| features.row(row).len() == 0 || !scored.contains(&features.bits(row)))
+                .map(|row| features.row(row).len() == 0 || !scored.contains(&features.fingerprint(row)))
                 .collect();
             let mut weights = joined.weights(false);
             let known = weights.iter().filter(|weight| **weight > 0.0).count();

@@ -117,16 +117,13 @@ impl Trainer {
             let value = self.n_folds.to_string();
             return Err(LearnError::Param { name: "the number of folds", value, expected: "2 or more" });
         }
-        for (what, got) in [("targets", targets.nrows()), ("row weights", row_weights.len())] {
-            if got != features.n_rows() {
-                return Err(LearnError::RowCount { what, expected: features.n_rows(), got });
-            }
-        }
         let l2_grid = self.l2.map_or(L2_GRID.to_vec(), |l2| vec![l2]);
         // All rows at once, so that what is wrong is named by its own row, not by its place in a fold.
-        for &l2 in &l2_grid {
-            LogisticRegression { l2, ..LogisticRegression::default() }.check(features, &targets, row_weights)?;
-        }
+        LogisticRegression { l2: l2_grid[0], ..LogisticRegression::default() }.check(
+            features,
+            &targets,
+            row_weights,
+        )?;
         let targets = if self.balanced { balanced(targets, row_weights) } else { targets.to_owned() };
         let weighted: Vec<usize> = (0..row_weights.len()).filter(|&row| row_weights[row] > 0.0).collect();
         let fits = Fits::begin(observer, self.n_folds * l2_grid.len() + 1);

@@ -20,14 +20,14 @@ pub(crate) fn stratified(
     n_folds: usize,
     seed: u64,
 ) -> Option<Vec<usize>> {
-    let mut first_of: HashMap<Vec<(usize, u64)>, usize> = HashMap::new();
+    let mut first_of: HashMap<u128, usize> = HashMap::new();
     // For each row the first one that looks like it; one with a weight, if there is such.
     let mut group = vec![0; weights.len()];
     let (weighted, others): (Vec<usize>, Vec<usize>) = (0..weights.len()).partition(|&row| weights[row] > 0.0);
     for row in weighted.iter().copied().chain(others) {
         group[row] = match features.row(row).len() {
             0 => row,
-            _ => *first_of.entry(features.bits(row)).or_insert(row),
+            _ => *first_of.entry(features.fingerprint(row)).or_insert(row),
         };
     }
     let mut order: Vec<(bool, usize, u64, usize)> = (0..weights.len())

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(curve.worth(0.81), Worth::More(128));
     }
 
-    /// Rows whose class three of four features tell, each of them in some rows only.
+    /// Rows with one of forty features each, all of which tell the class: what is not seen is not known.
     fn rows(n: u32) -> (SparseMatrix, Vec<ClassId>) {
         let mut features = SparseMatrix::new(40);
         for row in 0..n {

@@ -1,5 +1,7 @@
 //! Sparse matrices.
 
+use xxhash_rust::xxh3::xxh3_128;
+
 /// A matrix of which most cells are zero: for each row its columns, ascending, with their values.
 ///
 /// ```
@@ -48,9 +50,10 @@ impl SparseMatrix {
         columns.iter().zip(values).map(|(&column, &value)| (column as usize, value))
     }
 
-    /// A row to the last bit: equal for rows that are the same to a model.
-    pub fn bits(&self, row: usize) -> Vec<(usize, u64)> {
-        self.row(row).map(|(column, value)| (column, value.to_bits())).collect()
+    /// A hash of a row to the last bit: equal for rows that are the same to a model.
+    pub fn fingerprint(&self, row: usize) -> u128 {
+        let cells = self.row(row).flat_map(|(column, value)| [column as u64, value.to_bits()]);
+        xxh3_128(&cells.flat_map(u64::to_le_bytes).collect::<Vec<u8>>())
     }
 
     #[inline]

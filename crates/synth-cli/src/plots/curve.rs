@@ -3,8 +3,7 @@
 use plotters::prelude::*;
 use synth::learn::LearningCurve;
 
-use super::reliability::square;
-use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE, shortened};
+use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE, shortened, square};
 
 /// A learning curve over hand labels, with a line for each other way to label.
 pub struct Curve<'a> {

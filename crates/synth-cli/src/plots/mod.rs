@@ -12,7 +12,8 @@ use anyhow::{Context, Result, anyhow};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::style::{FontStyle, RGBColor, WHITE, register_font};
+use plotters::element::Rectangle;
+use plotters::style::{Color, FontStyle, RGBAColor, RGBColor, WHITE, register_font};
 use synth::io::AtomicFile;
 
 pub use confusion::Confusion;
@@ -77,6 +78,12 @@ fn finish<B: DrawingBackend>(plot: &impl Plot, area: &Area<B>, scale: u32) -> Dr
     area.fill(&WHITE)?;
     plot.draw(area, scale)?;
     area.present()
+}
+
+/// A square of a colour, beside what the colour means.
+fn square(colour: RGBAColor, scale: u32) -> impl Fn((i32, i32)) -> Rectangle<(i32, i32)> {
+    let half = 5 * scale as i32;
+    move |(x, y)| Rectangle::new([(x, y - half), (x + 2 * half, y + half)], colour.filled())
 }
 
 /// A name in so many characters, with an ellipsis for what there is no room for: in the middle, as names often differ

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use synth::learn::Evaluation;
 
-use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE};
+use super::{Area, BLUE, Drawn, FONT, GREY, ORANGE, Plot, TEXT, TITLE, square};
 
 /// A reliability diagram: for each bin of confidence a point at its accuracy, and a bar for its share of the records.
 pub struct Reliability<'a>(pub &'a Evaluation);
@@ -56,10 +56,4 @@ impl Plot for Reliability<'_> {
             .margin(8 * scale)
             .draw()
     }
-}
-
-/// A square of a colour, beside what the colour means.
-pub(super) fn square(colour: RGBAColor, scale: u32) -> impl Fn((i32, i32)) -> Rectangle<(i32, i32)> {
-    let half = 5 * scale as i32;
-    move |(x, y)| Rectangle::new([(x, y - half), (x + 2 * half, y + half)], colour.filled())
 }

@@ -362,24 +362,18 @@ impl Planner {
         self.signals.insert(key, signal);
         let (places, runs) = (kind == Kind::Place, kind == Kind::Run);
         self.engine.signals.push(Signal { functions: 0..0, places, runs, is_read: self.reads });
-        let mut strings: Vec<(String, &String)> = terms.strings.iter().map(|s| (synth_text::fold(s), s)).collect();
-        if terms.exact {
-            strings.sort_unstable_by_key(|&(_, string)| string);
-            strings.dedup_by_key(|(_, string)| *string);
-        } else {
-            strings.sort_unstable();
-            strings.dedup_by(|(a, _), (b, _)| a == b);
-        }
-        if strings.len() > 1 && matches!((kind, terms.mode), (Kind::Find, Mode::Word) | (Kind::Place, _)) {
-            // `love` and `love!` are the same word, and would count it twice.
-            let mut seen = FxHashSet::default();
-            strings.retain(|(folded, string)| {
-                let as_written = if terms.exact { *string } else { folded };
-                seen.insert(synth_text::words(as_written).map(str::to_owned).collect::<Vec<_>>())
-            });
-        }
-        for (folded, string) in strings {
-            self.add_string(text, kind, terms, string, folded.into_boxed_str(), signal);
+        // What is looked for: as words, `love` and `love!` are the same and would count twice.
+        let as_words = matches!((kind, terms.mode), (Kind::Find, Mode::Word) | (Kind::Place, _));
+        let sought = |written: &str| match as_words {
+            true => synth_text::words(written).collect::<Vec<_>>().join(" "),
+            false => written.to_owned(),
+        };
+        let mut seen = FxHashSet::default();
+        for string in terms.strings.iter() {
+            let folded = synth_text::fold(string);
+            if seen.insert(sought(if terms.exact { string } else { &folded })) {
+                self.add_string(text, kind, terms, string, folded.into_boxed_str(), signal);
+            }
         }
         signal
     }
