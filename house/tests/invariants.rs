@@ -16,7 +16,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("synth-label", &["synth-core"]),
     ("synth-learn", &["synth-core", "synth-io", "synth-text"]),
     ("synth-lf", &["synth-core", "synth-text"]),
-    ("synth", &["synth-core", "synth-io", "synth-label", "synth-learn", "synth-lf"]),
+    ("synth-generate", &["synth-core", "synth-io", "synth-text"]),
+    ("synth-llm", &["synth-core", "synth-generate"]),
+    ("synth-neural", &["synth-core", "synth-generate"]),
+    (
+        "synth",
+        &[
+            "synth-core",
+            "synth-generate",
+            "synth-io",
+            "synth-label",
+            "synth-learn",
+            "synth-lf",
+            "synth-llm",
+            "synth-neural",
+        ],
+    ),
     ("synth-cli", &["synth"]),
 ];
 

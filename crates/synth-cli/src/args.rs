@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use synth::LfFiles;
 
-use crate::config::Config;
+use crate::config::{Config, or_file};
+use crate::inputs;
+use crate::progress::Progress;
 
 /// Turns unlabelled records into training data.
 ///
@@ -54,6 +57,16 @@ pub enum Command {
     Predict(PredictArgs),
     /// Score a trained classifier against known labels
     Evaluate(EvaluateArgs),
+    /// Make examples of a class
+    Generate(GenerateArgs),
+    /// Make variants of every record, by changing words
+    Augment(AugmentArgs),
+    /// Let texts that were made pass the filters of `generate`
+    Filter(FilterArgs),
+    /// Show the templates of prompts
+    Prompts(PromptsArgs),
+    /// Show where a made row comes from
+    Blame(BlameArgs),
     /// Run everything on example records that come with the program
     Demo(DemoArgs),
     /// Show help for a command, or `lf` for the language of labeling functions
@@ -146,6 +159,14 @@ pub struct InputArgs {
     pub classes: Vec<String>,
 }
 
+impl InputArgs {
+    /// The labeling functions, by flag or settings.
+    pub fn lf_files(&self, config: &Config, progress: &Progress) -> anyhow::Result<LfFiles> {
+        let classes = or_file(&self.classes, &config.lfs.classes);
+        inputs::lf_files(&or_file(&self.lfs, &config.lfs.files), &classes, progress)
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum DataFormat {
     Jsonl,
@@ -197,6 +218,8 @@ pub struct LabelArgs {
     #[command(flatten)]
     pub input: InputArgs,
     #[command(flatten)]
+    pub ask: ModelBackendArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
     /// Votes instead of records: .npy (n x m integers, -1 abstains) or .csv (item,worker,label); `-` is .npy on
     /// stdin, or CSV with `--stdin-format csv`
@@ -235,6 +258,8 @@ pub struct LabelArgs {
 pub struct LfsArgs {
     #[command(flatten)]
     pub input: InputArgs,
+    #[command(flatten)]
+    pub ask: ModelBackendArgs,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Show the records a function gets wrong, or is outvoted on, with what it found in them
@@ -352,6 +377,177 @@ pub struct EvaluateArgs {
     /// Draws the records of the bootstrap for intervals
     #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
     pub seed: u64,
+}
+
+/// The language model that is asked.
+#[derive(Debug, Args)]
+pub struct ModelBackendArgs {
+    /// Where the language model runs [default: the server of [llm] if one is set, else weights that are here]
+    #[arg(long, value_name = "BACKEND", env = "SYNTH_BACKEND")]
+    pub backend: Option<BackendKind>,
+    /// The address of the server, as http://localhost:8000/v1
+    #[arg(long, value_name = "URL", env = "SYNTH_LLM_URL")]
+    pub llm_url: Option<String>,
+    /// The name of the model, as the server has it
+    #[arg(long, value_name = "NAME", env = "SYNTH_LLM_MODEL")]
+    pub llm_model: Option<String>,
+    /// How much may be spent: 500req, 100ktok or 2usd [default: 1000req]
+    #[arg(long, value_name = "BUDGET", env = "SYNTH_BUDGET")]
+    pub budget: Option<String>,
+    /// Ask anew what is recorded already
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendKind {
+    /// A server with the interface of OpenAI
+    Openai,
+    /// A model on this machine's processors
+    Local,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MadeKind {
+    /// New examples of the class
+    Examples,
+    /// Texts of the class in other words
+    Paraphrase,
+    /// Texts of the class that could be taken for another one, see --against
+    EdgeCases,
+    /// Texts of the class with words changed; needs no model
+    Augment,
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The class
+    #[arg(long, value_name = "X", required = true)]
+    pub class: String,
+    /// How many rows are to be kept
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub n: usize,
+    /// The rows: .parquet, .arrow, .jsonl or .csv; `-` writes JSONL to stdout
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+    /// What is made
+    #[arg(long, value_name = "KIND", default_value = "examples")]
+    pub kind: MadeKind,
+    #[command(flatten)]
+    pub ask: ModelBackendArgs,
+    /// The class at whose border edge cases lie
+    #[arg(long, value_name = "Y")]
+    pub against: Option<String>,
+    #[command(flatten)]
+    pub material: MaterialArgs,
+    /// Decides everything that is drawn [default: 0]
+    #[arg(long, value_name = "N", env = "SYNTH_SEED")]
+    pub seed: Option<u64>,
+    /// Go on with a run that was stopped; what it spent counts
+    #[arg(long, conflicts_with = "no_cache")]
+    pub resume: bool,
+    /// Show prompts, requests, tokens and cost, and ask nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What made texts are compared with.
+#[derive(Debug, Args)]
+pub struct MaterialArgs {
+    /// Your records: their texts are shown in prompts and rewritten [default: the data of synth.toml]
+    #[arg(long, value_name = "DATA", num_args = 1..)]
+    pub from: Vec<PathBuf>,
+    /// The field of the text [default: the only field of text, or `text`]
+    #[arg(long, value_name = "FIELD")]
+    pub text: Option<String>,
+    #[command(flatten)]
+    pub gold: GoldArgs,
+    /// The field that names each record [default: id, else the row number]
+    #[arg(long, value_name = "FIELD", env = "SYNTH_ID")]
+    pub id: Option<String>,
+    /// Labeling functions, which made texts must agree with
+    #[arg(long, value_name = "FILE.lf", num_args = 1..)]
+    pub lfs: Vec<PathBuf>,
+    /// The classes, in order [default: those of the .lf files, of the model, or of the gold labels]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// The folder of a classifier, which must be confident of made texts
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Evaluation sets: never shown in a prompt, and nothing made may repeat them
+    #[arg(long, value_name = "EVAL", num_args = 1..)]
+    pub exclude: Vec<PathBuf>,
+    /// The filters, in their order; `none` for none [default: all that there is something for]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub filters: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AugmentArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// The field of the text [default: the only field of text, or `text`]
+    #[arg(long, value_name = "FIELD")]
+    pub text: Option<String>,
+    /// How many variants of each record
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub per_record: u32,
+    /// Only of records that have this in the field `split`; the others pass through
+    #[arg(long, value_name = "VALUE")]
+    pub split: Option<String>,
+    /// The field of labels, for the report [default: the gold field of synth.toml, or `label`]
+    #[arg(long, value_name = "FIELD", env = "SYNTH_GOLD")]
+    pub gold: Option<String>,
+    /// Records and variants: .parquet, .arrow, .jsonl or .csv; `-` writes JSONL to stdout
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub out: PathBuf,
+    /// Decides what is changed
+    #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// The texts to judge
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Those that pass: .parquet, .arrow, .jsonl or .csv; `-` writes JSONL to stdout
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub out: PathBuf,
+    /// Those that do not, with `filter` and `reason`
+    #[arg(long, value_name = "FILE")]
+    pub dropped: Option<PathBuf>,
+    /// The field of the class that each text is meant to have [default: `wanted`, or `label`, if there is one]
+    #[arg(long, value_name = "FIELD")]
+    pub wanted: Option<String>,
+    #[command(flatten)]
+    pub material: MaterialArgs,
+    #[command(flatten)]
+    pub ask: ModelBackendArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PromptsArgs {
+    /// Only this one
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<TemplateKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TemplateKind {
+    Examples,
+    Paraphrase,
+    EdgeCases,
+    Judge,
+    Attributes,
+}
+
+#[derive(Debug, Args)]
+pub struct BlameArgs {
+    /// A file that `generate` or `augment` wrote
+    pub file: PathBuf,
+    /// The id of the row, or its number, from 0
+    pub row: String,
 }
 
 #[derive(Debug, Args)]

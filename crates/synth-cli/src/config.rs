@@ -1,9 +1,14 @@
 //! `synth.toml`: what a project always uses. A flag, or a variable of the environment, wins over it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
+use synth::generate::{
+    AgreementSettings, AugmenterSettings, ConfidenceSettings, ContaminationSettings, DiversitySettings,
+    DuplicatesSettings, FrechetSettings, JudgeSettings, LeftoversSettings, Length,
+};
 
 use crate::args::Common;
 use crate::render;
@@ -11,9 +16,17 @@ use crate::render;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
+    /// Where `synth.toml` is; empty for the current folder.
+    #[serde(skip)]
+    pub folder: PathBuf,
     pub data: DataConfig,
     pub lfs: LfsConfig,
     pub label: LabelConfig,
+    pub generate: GenerateConfig,
+    pub filters: FiltersConfig,
+    pub augment: AugmenterSettings,
+    pub llm: LlmConfig,
+    pub local: LocalConfig,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +57,100 @@ pub struct LabelConfig {
     pub seed: Option<u64>,
 }
 
+/// What `synth generate` makes, and how it asks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GenerateConfig {
+    pub backend: Option<String>,
+    pub budget: Option<String>,
+    /// The field of the text.
+    pub text: Option<String>,
+    /// What the texts are, in the plural.
+    pub domain: Option<String>,
+    pub style: Option<String>,
+    pub per_request: Option<u32>,
+    pub few_shot: Option<usize>,
+    /// Of one text.
+    pub max_tokens: Option<u32>,
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u32>,
+    pub repetition_penalty: Option<f64>,
+    /// Requests of one round, at most.
+    pub round: Option<usize>,
+    pub seed: Option<u64>,
+    pub journal: Option<PathBuf>,
+    /// A folder of templates that take the place of those built in.
+    pub prompts: Option<PathBuf>,
+    pub exclude: Vec<PathBuf>,
+    /// A classifier, which must be confident of made texts.
+    pub model: Option<PathBuf>,
+    /// The values of each attribute, for all classes.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// Attributes whose values the model is asked for, once for each class.
+    pub propose_attributes: Vec<String>,
+    pub classes: BTreeMap<String, ClassConfig>,
+}
+
+/// What is said of one class.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClassConfig {
+    pub description: String,
+    pub attributes: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FiltersConfig {
+    /// Which, in which order.
+    pub order: Vec<String>,
+    pub length: Option<Length>,
+    pub leftovers: LeftoversSettings,
+    /// Codes of the languages that are wanted.
+    pub languages: Vec<String>,
+    pub duplicates: DuplicatesSettings,
+    pub contamination: ContaminationSettings,
+    pub agreement: AgreementSettings,
+    pub confidence: Option<ConfidenceSettings>,
+    pub judge: JudgeSettings,
+    pub frechet: FrechetSettings,
+    pub diversity: DiversitySettings,
+}
+
+/// A server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LlmConfig {
+    pub base_url: Option<String>,
+    pub model: Option<String>,
+    /// The variable of the environment that holds the key.
+    pub api_key_env: Option<String>,
+    pub concurrency: Option<usize>,
+    pub max_concurrency: Option<usize>,
+    pub requests_per_minute: Option<u32>,
+    pub tokens_per_minute: Option<u64>,
+    pub timeout_seconds: Option<u64>,
+    pub max_attempts: Option<u32>,
+    /// Dollars.
+    pub input_per_million: Option<f64>,
+    pub output_per_million: Option<f64>,
+}
+
+/// A model on this machine.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LocalConfig {
+    /// A .gguf file, or the name of a repository on the hub.
+    pub model: Option<String>,
+    /// The file in the repository.
+    pub file: Option<String>,
+    pub context: Option<usize>,
+    pub batch: Option<usize>,
+    /// Where downloads are kept.
+    pub cache: Option<PathBuf>,
+}
+
 impl Config {
     /// The settings of the project; all empty without a `synth.toml`. Paths count from its folder.
     pub fn load(common: &Common) -> Result<Self> {
@@ -58,10 +165,17 @@ impl Config {
             anyhow!(render::Rendered(render::mistake(&path.to_string_lossy(), &text, span, error.message())))
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let made = &mut config.generate;
         let paths = config.data.files.iter_mut().chain(&mut config.lfs.files).chain(&mut config.label.out);
-        for path in paths {
+        let made = made.exclude.iter_mut().chain(&mut made.journal).chain(&mut made.prompts).chain(&mut made.model);
+        for path in paths.chain(made).chain(&mut config.local.cache) {
             *path = folder.join(&*path);
         }
+        // The name of a repository on the hub is no path.
+        if let Some(model) = config.local.model.as_mut().filter(|model| model.ends_with(".gguf")) {
+            *model = folder.join(&*model).to_string_lossy().into_owned();
+        }
+        config.folder = folder;
         Ok(config)
     }
 }

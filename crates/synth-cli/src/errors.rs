@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 use synth::core::BoxError;
+use synth::generate::GenerateError;
 use synth::io::IoError;
 use synth::label::LabelError;
 use synth::learn::LearnError;
@@ -36,6 +37,8 @@ pub fn unboxed(error: BoxError) -> Error {
     let label = error.downcast::<LabelError>().map(|error| Error::from(*error));
     let known = label.or_else(|error| error.downcast::<IoError>().map(|error| Error::from(*error)));
     let known = known.or_else(|error| error.downcast::<LearnError>().map(|error| Error::from(*error)));
+    let known = known.or_else(|error| error.downcast::<GenerateError>().map(|error| Error::from(*error)));
+    let known = known.or_else(|error| error.downcast::<LfError>().map(|error| Error::from(*error)));
     known.unwrap_or_else(Error::from_boxed)
 }
 
@@ -45,9 +48,12 @@ pub fn report(error: &Error) -> ExitCode {
         matches!(cause.downcast_ref(), Some(LfError::Cancelled))
             || matches!(cause.downcast_ref(), Some(IoError::Cancelled))
             || matches!(cause.downcast_ref(), Some(LearnError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(GenerateError::Cancelled))
     };
     if error.chain().any(cancelled) {
-        anstream::eprintln!("stopped; nothing was written");
+        let made = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(GenerateError::Cancelled)));
+        let kept = if made { ", and what was answered is in the journal: --resume goes on from there" } else { "" };
+        anstream::eprintln!("stopped; nothing was written{kept}");
         return ExitCode::from(INTERRUPTED);
     }
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
@@ -78,6 +84,16 @@ pub fn report(error: &Error) -> ExitCode {
         hints.extend(cause.downcast_ref::<LfError>().map(LfError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<LearnError>().map(LearnError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<LabelError>().map(LabelError::hints).unwrap_or_default());
+        hints.extend(cause.downcast_ref::<GenerateError>().map(GenerateError::hints).unwrap_or_default());
+        #[cfg(feature = "llm")]
+        hints.extend(cause.downcast_ref::<synth::llm::LlmError>().map(synth::llm::LlmError::hints).unwrap_or_default());
+        #[cfg(feature = "local-llm")]
+        hints.extend(
+            cause
+                .downcast_ref::<synth::neural::NeuralError>()
+                .map(synth::neural::NeuralError::hints)
+                .unwrap_or_default(),
+        );
     }
     for hint in hints {
         anstream::eprintln!("{bold}hint{reset}: {hint}");

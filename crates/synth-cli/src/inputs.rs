@@ -9,11 +9,11 @@ use synth::io::gold::GoldColumn;
 use synth::io::ids::{IdColumn, Unique};
 use synth::io::{Format, ReadOptions, Reader, Source, Vectors};
 use synth::label::{ClassBalance, Fit, Gold, Method};
-use synth::lf::lang::{Diagnostic, Severity};
+use synth::lf::lang::{Diagnostic, Program, Severity};
 use synth::lf::{Faults, LfSet};
 use synth::{LfFiles, batches};
 
-use crate::args::{Common, DataFormat, InputArgs, ModelArgs, ModelKind, RecordArgs};
+use crate::args::{Common, DataFormat, ModelArgs, ModelKind, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::hinted;
 use crate::progress::Progress;
@@ -36,16 +36,15 @@ pub fn given_classes(names: &[String]) -> Result<Option<ClassSet>> {
 }
 
 /// Reads and compiles the .lf files; prints their warnings; mistakes are an error that shows all of them.
-pub fn lf_files(args: &InputArgs, config: &Config, progress: &Progress) -> Result<LfFiles> {
-    let paths = or_file(&args.lfs, &config.lfs.files);
+pub fn lf_files(paths: &[PathBuf], classes: &[String], progress: &Progress) -> Result<LfFiles> {
     if paths.is_empty() {
         return Err(hinted(
             "no labeling functions are given",
             "name a file: --lfs spam.lf; `synth help lf` shows how to write one",
         ));
     }
-    let classes = given_classes(&or_file(&args.classes, &config.lfs.classes))?;
-    let files = LfFiles::read(&paths, classes.as_ref())?;
+    let classes = given_classes(classes)?;
+    let files = LfFiles::read(paths, classes.as_ref())?;
     let of = |severity| files.diagnostics.iter().filter(move |d: &&Diagnostic| d.severity == severity);
     if files.program.is_none() {
         return Err(anyhow!(Rendered(render::diagnostics(of(Severity::Error)))));
@@ -62,9 +61,13 @@ pub fn lf_files(args: &InputArgs, config: &Config, progress: &Progress) -> Resul
     Ok(files)
 }
 
-/// A set of the functions of a program.
+/// A set of the functions of .lf files.
 pub fn lf_set(files: &LfFiles) -> Result<LfSet> {
-    let program = files.program.clone().context("the .lf files have mistakes")?;
+    program_set(files.program.clone().context("the .lf files have mistakes")?)
+}
+
+/// A set of the functions of a program. Every set that a command applies to records of the user's is made here.
+pub fn program_set(program: Program) -> Result<LfSet> {
     let mut set = LfSet::new(program.classes().clone());
     set.add_program(program)?;
     Ok(set)

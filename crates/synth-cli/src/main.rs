@@ -5,6 +5,7 @@ mod commands;
 mod comparison;
 mod config;
 mod errors;
+mod generation;
 mod inputs;
 mod joined;
 mod output;
@@ -22,7 +23,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let stoppable = matches!(
         cli.command,
-        Command::Lfs(_) | Command::Label(_) | Command::Train(_) | Command::Predict(_) | Command::Evaluate(_)
+        Command::Lfs(_)
+            | Command::Label(_)
+            | Command::Train(_)
+            | Command::Predict(_)
+            | Command::Evaluate(_)
+            | Command::Generate(_)
+            | Command::Augment(_)
+            | Command::Filter(_)
     );
     let progress = progress::Progress::install(cli.quiet, stoppable);
     let result = match cli.command {
@@ -34,6 +42,11 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &cli.common, &progress),
         Command::Predict(args) => commands::predict::run(&args, &cli.common, &progress),
         Command::Evaluate(args) => commands::evaluate::run(&args, &cli.common, &progress),
+        Command::Generate(args) => commands::generate::run(&args, &cli.common, &progress),
+        Command::Augment(args) => commands::augment::run(&args, &cli.common, &progress),
+        Command::Filter(args) => commands::filter::run(&args, &cli.common, &progress),
+        Command::Prompts(args) => commands::prompts::run(&args, &cli.common),
+        Command::Blame(args) => commands::blame::run(&args, &cli.common, &progress),
         Command::Demo(args) => commands::demo::run(&args, &progress),
         Command::Help(args) => commands::help::run(&args),
     };

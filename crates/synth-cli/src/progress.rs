@@ -5,15 +5,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use synth::core::{Event, Observer, Stage};
+use synth::generate::MICRODOLLARS;
 use synth::lf::LfError;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Draws a bar for each stage, where stderr is a terminal.
+/// Draws a bar for each stage, where stderr is a terminal; below it one for a stage within it.
 pub struct Progress {
-    bar: Mutex<Option<ProgressBar>>,
+    drawn: MultiProgress,
+    bars: Mutex<Vec<(Stage, ProgressBar)>>,
     draws: bool,
     quiet: bool,
 }
@@ -31,7 +33,8 @@ impl Progress {
         if stoppable {
             let _ = ctrlc::set_handler(handler);
         }
-        Self { bar: Mutex::new(None), draws: !quiet && std::io::stderr().is_terminal(), quiet }
+        let draws = !quiet && std::io::stderr().is_terminal();
+        Self { drawn: MultiProgress::new(), bars: Mutex::default(), draws, quiet }
     }
 
     /// Says something that is no error, unless asked to be quiet.
@@ -61,18 +64,21 @@ impl Observer for Progress {
         if !self.draws {
             return;
         }
-        let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut bars = self.bars.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Event::Started { stage, total } => {
                 let (name, unit) = match stage {
                     Stage::Scan => ("reading", "{bytes} of {total_bytes}"),
                     Stage::Apply => ("applying functions", "{human_pos} records, {per_sec}"),
+                    Stage::Ask => ("asking", "{human_pos} of {human_len} questions"),
                     Stage::Fit if total.is_some() => ("fitting", "{human_pos} of {human_len} fits"),
                     Stage::Fit => ("fitting", ""),
+                    Stage::Generate => ("generating", "{human_pos} of {human_len} kept, {msg}"),
+                    Stage::Download => ("fetching", "{bytes} of {total_bytes}"),
                     Stage::Write => ("writing", "{human_pos} records"),
                     _ => ("working", "{human_pos}"),
                 };
-                let new = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+                let new = self.drawn.add(total.map_or_else(ProgressBar::new_spinner, ProgressBar::new));
                 let template = match total {
                     Some(_) => format!("{name:>18} {{bar:30}} {unit} {{eta}}"),
                     None => format!("{name:>18} {{spinner}} {unit}"),
@@ -81,16 +87,26 @@ impl Observer for Progress {
                     new.set_style(style);
                 }
                 new.enable_steady_tick(Duration::from_millis(120));
-                *bar = Some(new);
+                bars.push((stage, new));
             }
-            Event::Advanced { done, .. } => {
-                if let Some(bar) = &*bar {
+            Event::Advanced { stage, done } => {
+                if let Some((_, bar)) = bars.iter().rfind(|(drawn, _)| *drawn == stage) {
                     bar.set_position(done);
                 }
             }
-            Event::Finished { .. } => {
-                if let Some(bar) = bar.take() {
-                    bar.finish_and_clear();
+            Event::Generated { kept, dropped, requests, microdollars } => {
+                if let Some((_, bar)) = bars.iter().rfind(|(drawn, _)| *drawn == Stage::Generate) {
+                    let cost = match microdollars {
+                        None | Some(0) => String::new(),
+                        Some(sum) => format!(", {:.4} dollars", sum as f64 / MICRODOLLARS as f64),
+                    };
+                    bar.set_position(kept);
+                    bar.set_message(format!("{dropped} dropped, {requests} requests{cost},"));
+                }
+            }
+            Event::Finished { stage } => {
+                if let Some(at) = bars.iter().rposition(|(drawn, _)| *drawn == stage) {
+                    bars.remove(at).1.finish_and_clear();
                 }
             }
             _ => {}

@@ -8,8 +8,14 @@ pub enum Stage {
     Scan,
     /// Labeling functions run over records.
     Apply,
+    /// A model answers the questions of prompted labeling functions, within [`Stage::Apply`].
+    Ask,
     /// A label model is fitted.
     Fit,
+    /// Examples are made and filtered.
+    Generate,
+    /// Weights of a model are fetched. Counted in bytes.
+    Download,
     /// Results are written.
     Write,
 }
@@ -25,12 +31,23 @@ pub enum Event {
         /// How much there is to do, if known.
         total: Option<u64>,
     },
-    /// So much is done since the stage began: records, or iterations of a fit.
+    /// So much is done since the stage began: records, questions, or iterations of a fit.
     Advanced {
         /// The stage.
         stage: Stage,
         /// How much is done, not how much was added.
         done: u64,
+    },
+    /// How far [`Stage::Generate`] is.
+    Generated {
+        /// How many made texts passed all filters, of the total of the stage.
+        kept: u64,
+        /// How many did not.
+        dropped: u64,
+        /// How many requests were answered, from the journal or anew.
+        requests: u64,
+        /// What they cost, in millionths of a dollar, where that is known.
+        microdollars: Option<u64>,
     },
     /// The stage is over.
     Finished {

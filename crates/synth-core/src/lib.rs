@@ -22,6 +22,7 @@
 //! - [`Dataset`], [`Row`]: records as Arrow columns, and one of them.
 //! - [`LabelMatrix`], [`VotePatterns`]: the votes of m labeling functions on n records, as unique rows with counts.
 //! - [`LabelModel`], [`SoftLabels`], [`Predict`]: from votes, or from records, to a distribution over classes.
+//! - [`Embed`]: from records to points in space.
 //! - [`metrics`]: how good those distributions are where gold labels are known.
 //! - [`Observer`], [`Event`]: how long work reports and is stopped.
 //!
@@ -42,6 +43,6 @@ pub use dataset::{Column, Dataset, Row, Value, is_text};
 pub use error::CoreError;
 pub use events::{Event, Observer, Silent, Stage};
 pub use label_matrix::{LabelMatrix, LabelMatrixBuilder};
-pub use model::{BoxError, LabelModel, Predict};
+pub use model::{BoxError, Embed, LabelModel, Predict};
 pub use patterns::{LfVote, VotePatterns};
 pub use soft_labels::SoftLabels;

@@ -1,5 +1,7 @@
 //! The small traits at which the parts meet.
 
+use ndarray::Array2;
+
 use crate::{ClassSet, CoreError, Dataset, LabelMatrix, SoftLabels, VotePatterns};
 
 /// An error of any kind, for implementations outside this workspace.
@@ -50,4 +52,20 @@ pub trait Predict: Send + Sync {
     /// # Errors
     /// Whatever the implementation cannot read or compute.
     fn predict(&self, records: &Dataset) -> Result<SoftLabels, BoxError>;
+}
+
+/// Anything that places records in space, those that mean the same near each other: features of a classifier, or a
+/// language model's own.
+pub trait Embed: Send + Sync {
+    /// The number of coordinates, d.
+    fn dim(&self) -> usize;
+
+    /// Coordinates, one row for each record. Those of a record do not depend on the records beside it.
+    ///
+    /// # Shapes
+    /// The result is `[n, d]`.
+    ///
+    /// # Errors
+    /// Whatever the implementation cannot read or compute.
+    fn embed(&self, records: &Dataset) -> Result<Array2<f64>, BoxError>;
 }

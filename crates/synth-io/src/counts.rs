@@ -20,7 +20,7 @@ use parquet::file::metadata::KeyValue;
 use synth_core::{ClassId, ClassSet, LfVote, VotePatterns};
 
 use crate::columnar::guard;
-use crate::soft::parquet_properties;
+use crate::encode::parquet_properties;
 use crate::{AtomicFile, CountsProblem, IoError};
 
 const VERSION: u64 = 1;

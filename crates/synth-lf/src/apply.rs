@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use synth_core::{CoreError, Event, LabelMatrixBuilder, LfVote, Observer, Stage};
 
 use crate::faults::{Fault, Faults};
+use crate::prompted::AskedColumn;
 use crate::{FieldProblem, LfError};
 
 /// Rows a thread takes at a time: enough to make handing out work cheap, few enough to keep all threads busy.
@@ -34,16 +35,14 @@ impl ChunkVotes {
     }
 }
 
-/// Runs `vote` over rows in parallel and adds the votes to the matrix in order. Each thread has a `scratch`.
-pub(crate) fn batch<S>(
+/// Runs `vote` over rows in parallel. Each thread has a `scratch`.
+pub(crate) fn run<S>(
     rows: Range<usize>,
     scratch: &(impl Fn() -> S + Sync),
     vote: &(impl Fn(&mut S, usize, &mut ChunkVotes) + Sync),
-    builder: &mut LabelMatrixBuilder,
-    faults: &mut Faults,
-) -> Result<Vec<FieldProblem>, CoreError> {
+) -> Vec<ChunkVotes> {
     let starts: Vec<usize> = rows.clone().step_by(CHUNK).collect();
-    let chunks: Vec<ChunkVotes> = starts
+    starts
         .into_par_iter()
         .map_init(scratch, |scratch, start| {
             let mut out = ChunkVotes::default();
@@ -53,20 +52,49 @@ pub(crate) fn batch<S>(
             }
             out
         })
-        .collect();
-    let mut problems = Vec::new();
+        .collect()
+}
+
+/// Adds the votes on the next rows to the matrix, in order, and those of prompted functions among them.
+pub(crate) fn enter(
+    chunks: Vec<ChunkVotes>,
+    asked: Vec<AskedColumn>,
+    builder: &mut LabelMatrixBuilder,
+    faults: &mut Faults,
+) -> Result<(), CoreError> {
+    let first = builder.n_rows();
+    let mut merged: Vec<LfVote> = Vec::new();
     for chunk in chunks {
         let mut start = 0;
         for end in chunk.ends {
-            builder.push_sparse(&chunk.votes[start..end])?;
+            let votes = &chunk.votes[start..end];
             start = end;
+            if asked.is_empty() {
+                builder.push_sparse(votes)?;
+                continue;
+            }
+            let row = builder.n_rows() - first;
+            let vote = |column: &AskedColumn| {
+                let class = column.votes[row].as_ref().ok().copied().flatten()?;
+                Some(LfVote { lf_idx: column.lf_idx, class })
+            };
+            merged.clear();
+            merged.extend(votes.iter().copied().chain(asked.iter().filter_map(vote)));
+            merged.sort_unstable_by_key(|vote| vote.lf_idx);
+            builder.push_sparse(&merged)?;
         }
         for (lf_idx, fault) in chunk.faults {
             faults.push(lf_idx as usize, fault);
         }
-        problems.extend(chunk.problems);
     }
-    Ok(problems)
+    for AskedColumn { lf_idx, first_row, votes } in asked {
+        for (row, vote) in (first_row..).zip(votes) {
+            if let Err(message) = vote {
+                faults.push(lf_idx as usize, Fault { row, message });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs work as a stage that the observer sees and can stop; the work calls back with the rows done so far.

@@ -46,6 +46,15 @@ pub enum LfError {
     /// The records could not be read, or are not as they must be.
     #[error("the records cannot be used")]
     Records(#[source] BoxError),
+    /// A labeling function asks a model, and no model is bound.
+    #[error("labeling function `{lf}` asks a model, and none is bound")]
+    Unbound {
+        /// The first such function.
+        lf: String,
+    },
+    /// The model that prompted labeling functions ask is of no further use: it cannot be reached, its budget is spent.
+    #[error("the model of the prompted labeling functions did not answer")]
+    Asking(#[source] BoxError),
     /// A label matrix could not be built, for instance because a closure voted for a class that does not exist.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -72,6 +81,9 @@ impl LfError {
                     .collect();
                 hints.push(format!("the fields are {}", fields.join(", ")));
                 hints
+            }
+            Self::Unbound { .. } => {
+                vec!["name a model in synth.toml; a program of your own binds one with `LfSet::bind`".to_owned()]
             }
             Self::OtherClasses { .. } => vec!["make them agree, order included".to_owned()],
             _ => Vec::new(),

@@ -31,6 +31,7 @@
 //!
 //! - [`LfSet`]: labeling functions of any kind, in column order; [`RecordLfs`]: closures over a struct of yours.
 //! - [`Applied`]: the label matrix, and the [`Faults`]: calls that failed or panicked, which are no abstains.
+//! - [`PromptVoter`]: the model that functions ask which are written with `ask`.
 //! - [`lang`]: the .lf language, its diagnostics and its formatter.
 
 mod apply;
@@ -38,11 +39,13 @@ mod engine;
 mod error;
 mod faults;
 pub mod lang;
+mod prompted;
 mod record;
 mod row_value;
 mod set;
 
 pub use error::{FieldProblem, LfError};
 pub use faults::{Fault, Faults, LfFaults};
+pub use prompted::{PromptVoter, Question};
 pub use record::RecordLfs;
-pub use set::{Applied, Explanation, Found, LfSet};
+pub use set::{Applied, Asked, Explanation, Found, LfSet};

@@ -108,7 +108,8 @@ impl<T: Sync> RecordLfs<T> {
             // A batch at a time, so that stopping is quick and votes do not pile up.
             for start in (0..records.len()).step_by(apply::BATCH) {
                 let rows = start..(start + apply::BATCH).min(records.len());
-                apply::batch(rows, &|| (), &|(), row, out| vote(row, out), &mut builder, &mut faults)?;
+                let chunks = apply::run(rows, &|| (), &|(), row, out| vote(row, out));
+                apply::enter(chunks, Vec::new(), &mut builder, &mut faults)?;
                 progress(builder.n_rows() as u64)?;
             }
             Ok(())

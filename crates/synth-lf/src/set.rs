@@ -2,18 +2,23 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
-use synth_core::{BoxError, ClassId, ClassSet, Dataset, LabelMatrix, LabelMatrixBuilder, LfVote, Observer, Row, Vote};
+use synth_core::{
+    BoxError, ClassId, ClassSet, Dataset, LabelMatrix, LabelMatrixBuilder, LfVote, Observer, Row, Silent, Vote,
+};
 
 use crate::apply::{self, ChunkVotes};
 use crate::engine::{BoundEngine, Engine, Scratch};
 use crate::faults::call;
+use crate::lang::PromptSpec;
 use crate::lang::ast::Mode;
-use crate::lang::program::{Clause, Condition, Function, Program, Regex, Terms, Text};
-use crate::{Faults, FieldProblem, LfError, RecordLfs};
+use crate::lang::program::{Body, Clause, Condition, Function, Program, Regex, Terms, Text};
+use crate::prompted::Asker;
+use crate::{Faults, FieldProblem, LfError, PromptVoter, RecordLfs};
 
 type RowFunction = Box<dyn Fn(&Row<'_>) -> Result<Vote, BoxError> + Send + Sync>;
 
@@ -23,6 +28,7 @@ pub struct LfSet {
     names: Vec<String>,
     taken: FxHashSet<String>,
     parts: Vec<Part>,
+    voter: Option<Arc<dyn PromptVoter>>,
 }
 
 /// Neighbouring columns of one kind.
@@ -54,11 +60,22 @@ pub struct Applied {
 pub struct Explanation {
     /// Its vote.
     pub class: ClassId,
-    /// Which of its clauses held, from 0.
+    /// Which of its clauses held, or of its answers was given, from 0.
     pub clause: usize,
     /// What in the record made it hold, by field and place. Empty for closures, and for conditions that look
     /// at no text.
     pub found: Vec<Found>,
+    /// What a prompted function asked, and what it was answered.
+    pub asked: Option<Asked>,
+}
+
+/// A question to a model and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The prompt, with the fields of the record in it.
+    pub prompt: String,
+    /// The answer, as the .lf file has it.
+    pub answer: String,
 }
 
 /// A piece of text that a condition found.
@@ -83,7 +100,7 @@ impl std::fmt::Debug for LfSet {
 impl LfSet {
     /// No functions yet, for these classes.
     pub fn new(classes: ClassSet) -> Self {
-        Self { classes, names: Vec::new(), taken: FxHashSet::default(), parts: Vec::new() }
+        Self { classes, names: Vec::new(), taken: FxHashSet::default(), parts: Vec::new(), voter: None }
     }
 
     /// The classes.
@@ -157,7 +174,7 @@ impl LfSet {
     }
 
     fn add_function(&mut self, name: String, condition: Condition, class: ClassId) -> Result<&mut Self, LfError> {
-        let functions = vec![Function { name, clauses: vec![Clause { class, condition }] }];
+        let functions = vec![Function { name, body: Body::Clauses(vec![Clause { class, condition }]) }];
         self.add_program(Program { classes: self.classes.clone(), functions })
     }
 
@@ -184,7 +201,32 @@ impl LfSet {
         self.push(Group::names(&functions).to_vec(), Part::Group(Box::new(functions)))
     }
 
-    /// Adds all functions of another set.
+    /// The functions that ask a model: the name of each and what it asks, in column order.
+    pub fn prompted(&self) -> impl Iterator<Item = (&str, &PromptSpec)> {
+        self.prompts().map(|(_, name, prompt)| (name, prompt))
+    }
+
+    /// The same with their columns.
+    fn prompts(&self) -> impl Iterator<Item = (u32, &str, &PromptSpec)> {
+        let functions = self.parts.iter().flat_map(|part| {
+            let functions = if let Part::Program(program) = part { program.functions.as_slice() } else { &[] };
+            // Closures and groups have columns too.
+            (0..part.len()).map(|i| functions.get(i).and_then(Function::prompt))
+        });
+        (0..)
+            .zip(&self.names)
+            .zip(functions)
+            .filter_map(|((lf_idx, name), prompt)| Some((lf_idx, name.as_str(), prompt?)))
+    }
+
+    /// Has this model answer for all functions that ask one, in place of any bound before.
+    pub fn bind(&mut self, voter: Arc<dyn PromptVoter>) -> &mut Self {
+        self.voter = Some(voter);
+        self
+    }
+
+    /// Adds all functions of another set. If a model is bound to the other and none to this one, it is bound to
+    /// this one.
     ///
     /// # Errors
     /// A name is taken; the other set is for other classes.
@@ -198,6 +240,7 @@ impl LfSet {
             let own: Vec<String> = names.by_ref().take(part.len()).collect();
             self.push(own, part)?;
         }
+        self.voter = self.voter.take().or(other.voter);
         Ok(self)
     }
 
@@ -227,16 +270,19 @@ impl LfSet {
     }
 
     /// Applies all functions to batches of records, in parallel on the current rayon pool, while the next batch
-    /// is being read. The result does not depend on the number of threads or the size of batches.
+    /// is being read. The result does not depend on the number of threads or the size of batches, as long as the model
+    /// that prompted functions ask answers the same question in the same way.
     ///
     /// # Errors
     /// The records cannot be read; a function reads a field that does not exist or holds something else, or votes
-    /// for a class that does not exist; the observer asks to stop.
+    /// for a class that does not exist; a function asks a model and none is bound, or the model is of no further use;
+    /// the observer asks to stop.
     pub fn apply<I>(&self, batches: I, observer: &dyn Observer) -> Result<Applied, LfError>
     where
         I: IntoIterator<Item = Result<Dataset, BoxError>>,
         I::IntoIter: Send,
     {
+        let asker = Asker::new(self.prompts(), self.voter.as_deref())?;
         let engines = self.engines();
         let mut builder = LabelMatrixBuilder::new(self.classes.clone(), self.names.clone())?;
         let mut faults = Faults::new(&self.names);
@@ -255,7 +301,10 @@ impl LfSet {
                 });
                 for records in receiver {
                     let records = records.map_err(LfError::Records)?;
-                    self.apply_batch(&engines, &records, &mut builder, &mut faults)?;
+                    let chunks = self.run_batch(&engines, &records)?;
+                    // Nothing is asked about records that something else is wrong with.
+                    let asked = asker.as_ref().map_or(Ok(Vec::new()), |asker| asker.ask(&records, observer))?;
+                    apply::enter(chunks, asked, &mut builder, &mut faults)?;
                     progress(builder.n_rows() as u64)?;
                 }
                 Ok(())
@@ -264,7 +313,7 @@ impl LfSet {
         Ok(Applied { matrix: builder.finish(), faults })
     }
 
-    /// Why a function votes as it does on a record; `None` when it abstains.
+    /// Why a function votes as it does on a record; `None` when it abstains. A prompted function asks its model again.
     ///
     /// # Errors
     /// As [`LfSet::apply`]; also a function that fails on this record.
@@ -280,12 +329,16 @@ impl LfSet {
             }
             first += part.len();
         };
-        let plain = |class| Explanation { class, clause: 0, found: Vec::new() };
+        let plain = |class| Explanation { class, clause: 0, found: Vec::new(), asked: None };
         match part {
             Part::Program(program) => {
                 let engine = Engine::explaining(program);
                 let names = &self.names[first..first + part.len()];
-                Ok(engine.bind(records, names)?.explain(row, lf_idx - first))
+                let engine = engine.bind(records, names)?;
+                match program.functions[lf_idx - first].prompt() {
+                    None => Ok(engine.explain(row, lf_idx - first)),
+                    Some(prompt) => self.explain_prompted(records, row, (lf_idx as u32, &self.names[lf_idx], prompt)),
+                }
             }
             Part::Closure(function) => {
                 let vote = call(|| function(&records.row(row)));
@@ -299,6 +352,23 @@ impl LfSet {
         }
     }
 
+    fn explain_prompted(
+        &self,
+        records: &Dataset,
+        row: usize,
+        function: (u32, &str, &PromptSpec),
+    ) -> Result<Option<Explanation>, LfError> {
+        let Some(asker) = Asker::new([function].into_iter(), self.voter.as_deref())? else { return Ok(None) };
+        let Some(asked) = asker.ask_one(records, row, &Silent)? else { return Ok(None) };
+        let answer = &function.2.answers[asked.answer];
+        Ok(answer.vote.map(|class| Explanation {
+            class,
+            clause: asked.answer,
+            found: Vec::new(),
+            asked: Some(Asked { prompt: asked.prompt.to_string(), answer: answer.text.clone() }),
+        }))
+    }
+
     fn engines(&self) -> Vec<Option<Engine>> {
         let engine = |part: &Part| match part {
             Part::Program(program) => Some(Engine::new(program)),
@@ -307,13 +377,8 @@ impl LfSet {
         self.parts.iter().map(engine).collect()
     }
 
-    fn apply_batch(
-        &self,
-        engines: &[Option<Engine>],
-        records: &Dataset,
-        builder: &mut LabelMatrixBuilder,
-        faults: &mut Faults,
-    ) -> Result<(), LfError> {
+    /// The votes of all functions but those that ask a model.
+    fn run_batch(&self, engines: &[Option<Engine>], records: &Dataset) -> Result<Vec<ChunkVotes>, LfError> {
         let mut first = 0;
         let mut bound = Vec::with_capacity(self.parts.len());
         for (part, engine) in self.parts.iter().zip(engines) {
@@ -333,17 +398,14 @@ impl LfSet {
                 part.vote(records, row, *first, scratch, out);
             }
         };
-        let problems = apply::batch(0..records.n_rows(), &scratch, &vote, builder, faults)?;
-        if problems.is_empty() {
-            return Ok(());
-        }
+        let chunks = apply::run(0..records.n_rows(), &scratch, &vote);
         let mut distinct: Vec<FieldProblem> = Vec::new();
-        for problem in problems {
-            if !distinct.contains(&problem) {
-                distinct.push(problem);
+        for problem in chunks.iter().flat_map(|chunk| &chunk.problems) {
+            if !distinct.contains(problem) {
+                distinct.push(problem.clone());
             }
         }
-        Err(LfError::fields(distinct, records))
+        if distinct.is_empty() { Ok(chunks) } else { Err(LfError::fields(distinct, records)) }
     }
 }
 

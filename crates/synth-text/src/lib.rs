@@ -1,4 +1,5 @@
-//! How synth takes texts apart: words, tokens, and a case folding that keeps byte positions.
+//! How synth takes texts apart: words, tokens, a case folding that keeps byte positions, and shingles by which near
+//! copies are found.
 //!
 //! ```
 //! use synth_text::{Folded, count_words, tokens, words};
@@ -12,7 +13,13 @@
 //! ```
 
 mod fold;
+mod minhash;
+mod shingles;
+mod text_index;
 mod words;
 
 pub use fold::{Folded, fold};
+pub use minhash::{Bands, MinHash, MinHashIndex};
+pub use shingles::{SHINGLE_CHARS, Shingles, normalized};
+pub use text_index::{PreparedText, TextIndex, TextMatch};
 pub use words::{WordRanges, count_words, tokens, words};

@@ -35,24 +35,37 @@
 //!
 //! - [`io`]: records, votes and soft labels, in and out of files.
 //! - [`lf`]: labeling functions, the .lf language, and how they are applied.
+//! - [`generate`]: examples that were missing, and the models that write them.
 //! - [`label`]: label models, and the analysis of labeling functions.
 //! - [`learn`]: end models, trained on soft labels.
 //! - [`core`]: the types they share.
 //!
 //! And here: [`LfFiles`], .lf files from disk; [`WeakLabeler`], labeling functions with their label model as one
-//! thing that turns records into soft labels.
+//! thing that turns records into soft labels; [`PromptedBy`], a language model that prompted labeling functions ask;
+//! [`FeatureEmbed`], the words of texts as coordinates.
 
+mod feature_embed;
 mod lf_files;
+mod prompted;
 mod weak_labeler;
 
+pub use feature_embed::FeatureEmbed;
 pub use lf_files::{LfFileError, LfFiles};
+pub use prompted::{PromptCost, PromptedBy};
 pub use weak_labeler::{WeakLabeler, batches};
 
 pub use synth_core as core;
+pub use synth_generate as generate;
 pub use synth_io as io;
 pub use synth_label as label;
 pub use synth_learn as learn;
 pub use synth_lf as lf;
+/// A client of OpenAI-compatible servers. Needs the feature `llm`.
+#[cfg(feature = "llm")]
+pub use synth_llm as llm;
+/// A language model on this machine. Needs the feature `local-llm`.
+#[cfg(feature = "local-llm")]
+pub use synth_neural as neural;
 
 /// What most programs need.
 pub mod prelude {

@@ -14,6 +14,7 @@ use synth::label::{FittedModel, Gold, Report};
 use crate::args::{Common, DataFormat, LabelArgs, UncoveredKind};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted, unboxed};
+use crate::generation::bind;
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -199,8 +200,9 @@ impl<'a> Job<'a> {
 
     /// Records and labeling functions.
     fn label_records(&self) -> Result<(Summary, bool)> {
-        let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
-        let lfs = inputs::lf_set(&files)?;
+        let files = self.args.input.lf_files(self.config, self.progress)?;
+        let mut lfs = inputs::lf_set(&files)?;
+        bind(&mut lfs, &self.args.ask, self.config, self.progress)?;
         let reader = inputs::reader(&self.args.input.records, self.config, self.out.as_deref(), self.progress)?;
         self.check_output(&reader, lfs.classes())?;
         let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -11,15 +12,17 @@ use serde::Serialize;
 use synth::core::{
     ClassId, ClassSet, Dataset, LabelMatrix, LabelMatrixBuilder, LabelModel, LfVote, Observer, SoftLabels,
 };
+use synth::generate::MICRODOLLARS;
 use synth::io::Reader;
 use synth::io::ids::IdColumn;
 use synth::label::{Analysis, Report, is_against};
 use synth::lf::{Explanation, LfSet};
-use synth::{LfFiles, batches};
+use synth::{LfFiles, PromptedBy, batches};
 
 use crate::args::{Common, LfsArgs};
 use crate::config::Config;
 use crate::errors::{hinted, report, unboxed};
+use crate::generation::bind;
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -36,7 +39,19 @@ struct Summary<'a> {
     faults: u64,
     analysis: &'a Analysis,
     model: &'a Report,
+    /// What functions took that ask a model.
+    asked: Vec<ShownCost>,
     rows: Option<Vec<ShownRow>>,
+}
+
+/// What one function took that asks a model, answers from the journal included.
+#[derive(Serialize)]
+struct ShownCost {
+    lf: String,
+    requests: u64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    dollars: Option<f64>,
 }
 
 /// A record that a function is wrong or outvoted on.
@@ -50,6 +65,8 @@ struct ShownRow {
     /// The class of the label model.
     label: String,
     found: Vec<ShownFind>,
+    /// What the model answered, where the function asks one.
+    answer: Option<String>,
     /// The text in which something was found, else the first text of the record.
     text: Option<String>,
 }
@@ -83,17 +100,20 @@ struct Session<'a> {
     reader: Reader,
     files: LfFiles,
     lfs: LfSet,
+    /// The model that functions ask, if some do.
+    prompted: Option<Arc<PromptedBy>>,
     votes: Votes,
 }
 
 impl<'a> Session<'a> {
     fn open(args: &'a LfsArgs, config: &'a Config, json: bool, progress: &'a Progress) -> Result<Self> {
-        let files = inputs::lf_files(&args.input, config, progress)?;
-        let lfs = inputs::lf_set(&files)?;
+        let files = args.input.lf_files(config, progress)?;
+        let mut lfs = inputs::lf_set(&files)?;
+        let prompted = bind(&mut lfs, &args.ask, config, progress)?;
         let reader = inputs::reader(&args.input.records, config, None, progress)?;
         let gold = args.input.gold.field(config);
         let votes = inputs::apply(&lfs, &reader, id_field(args, config), gold, progress)?;
-        Ok(Self { args, config, json, progress, reader, files, lfs, votes })
+        Ok(Self { args, config, json, progress, reader, files, lfs, prompted, votes })
     }
 
     fn show(&self) -> Result<()> {
@@ -116,6 +136,7 @@ impl<'a> Session<'a> {
                 faults: self.votes.faults.total(),
                 analysis: &analysis,
                 model: &fit.report,
+                asked: self.costs(),
                 rows,
             });
         }
@@ -128,11 +149,28 @@ impl<'a> Session<'a> {
         if !findings.is_empty() {
             text.push_str(&format!("\n{findings}"));
         }
+        let costs = self.costs();
+        if !costs.is_empty() {
+            text.push_str(&format!("\n{}", describe_costs(&costs)));
+        }
         text.push_str(&format!("\n{}", fit.report));
         if let Some(scores) = self.votes.gold.as_ref().and_then(|gold| table::scores(&soft, gold)) {
             text.push_str(&format!("against gold: {scores}\n"));
         }
         output::print(&text)
+    }
+
+    fn costs(&self) -> Vec<ShownCost> {
+        let costs = self.prompted.iter().flat_map(|prompted| prompted.costs());
+        costs
+            .map(|cost| ShownCost {
+                lf: cost.lf,
+                requests: cost.requests,
+                prompt_tokens: cost.usage.prompt_tokens,
+                completion_tokens: cost.usage.completion_tokens,
+                dollars: cost.microdollars.map(|sum| sum as f64 / MICRODOLLARS as f64),
+            })
+            .collect()
     }
 
     /// The first records that a function is wrong on, where gold is known, or outvoted on.
@@ -209,7 +247,7 @@ impl<'a> Session<'a> {
 
     /// Reads the files again and runs the functions that changed; false if nothing did.
     fn refresh(&mut self) -> Result<bool> {
-        let files = inputs::lf_files(&self.args.input, self.config, self.progress)?;
+        let files = self.args.input.lf_files(self.config, self.progress)?;
         let texts = |files: &LfFiles| {
             let sources = files.sources.iter().map(|source| source.text.to_string());
             sources.chain(files.lists.iter().map(|(_, text)| text.clone())).collect::<Vec<_>>()
@@ -220,14 +258,17 @@ impl<'a> Session<'a> {
         let (new, old) = (files.program.clone().context("mistakes")?, self.files.program.clone().context("mistakes")?);
         let same = new.same_functions(&old);
         let changed: Vec<usize> = (0..same.len()).filter(|&i| same[i].is_none()).collect();
-        let mut subset = LfSet::new(new.classes().clone());
-        subset.add_program(new.subset(&changed))?;
+        let mut subset = inputs::program_set(new.subset(&changed))?;
+        let asked = bind(&mut subset, &self.args.ask, self.config, self.progress)?;
         let gold = self.args.input.gold.field(self.config);
         let fresh = inputs::apply(&subset, &self.reader, id_field(self.args, self.config), gold, self.progress)?;
         let names: Vec<String> = new.names().map(str::to_owned).collect();
         let matrix = join(new.classes(), &names, &same, &self.votes.matrix, &fresh.matrix)?;
         self.progress.note(&format!("\n{} of {} functions changed", changed.len(), names.len()));
         self.lfs = inputs::lf_set(&files)?;
+        // Those that did not change were asked before, and the journal answers for them.
+        bind(&mut self.lfs, &self.args.ask, self.config, self.progress)?;
+        self.prompted = asked;
         self.files = files;
         self.votes = Votes { matrix, faults: fresh.faults, gold: fresh.gold };
         Ok(true)
@@ -299,8 +340,23 @@ fn show_row(
         gold: gold.map(name),
         label: name(soft.label(row)),
         found: found.collect(),
+        answer: explanation.asked.as_ref().map(|asked| asked.answer.clone()),
         text: text.map(std::borrow::Cow::into_owned),
     }
+}
+
+fn describe_costs(costs: &[ShownCost]) -> String {
+    let mut table = table::plain(&["asked", "requests", "tokens in", "tokens out", "dollars"], 1);
+    for cost in costs {
+        table.add_row([
+            cost.lf.clone(),
+            cost.requests.to_string(),
+            cost.prompt_tokens.to_string(),
+            cost.completion_tokens.to_string(),
+            cost.dollars.map_or_else(|| "unknown".to_owned(), |dollars| format!("{dollars:.4}")),
+        ]);
+    }
+    table::trimmed(&table)
 }
 
 fn describe_rows(name: &str, rows: &[ShownRow]) -> String {
@@ -320,6 +376,9 @@ fn describe_rows(name: &str, rows: &[ShownRow]) -> String {
         let found: Vec<String> = row.found.iter().map(|f| format!("{} {:?}", f.field, f.text)).collect();
         if !found.is_empty() {
             out.push_str(&format!("    found: {}\n", found.join(", ")));
+        }
+        if let Some(answer) = &row.answer {
+            out.push_str(&format!("    answered: {answer:?}\n"));
         }
     }
     out

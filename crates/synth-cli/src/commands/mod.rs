@@ -1,12 +1,17 @@
 //! One file a command.
 
+pub mod augment;
+pub mod blame;
 pub mod check;
 pub mod demo;
 pub mod evaluate;
+pub mod filter;
 pub mod fmt;
+pub mod generate;
 pub mod help;
 pub mod init;
 pub mod label;
 pub mod lfs;
 pub mod predict;
+pub mod prompts;
 pub mod train;

@@ -73,6 +73,84 @@ fn all_mistakes_are_shown_together() {
     "#);
 }
 
+const PROMPTED: &str = r#"classes ham, spam
+
+lf promo ask "Does this advertise something? {text}"
+    spam    when "yes" or "probably"
+    ham     when "no"
+    abstain when "unsure"
+"#;
+
+#[test]
+fn functions_that_ask_a_model_are_checked_without_one() {
+    let project = Project::empty();
+    project.file("ask.lf", PROMPTED);
+    assert_snapshot!(project.run("check ask.lf"), @"
+    exit code: 0
+    ---- stdout ----
+    1 function, 0 errors, 0 warnings
+    ");
+    assert_snapshot!(project.run("fmt ask.lf --check"), @"exit code: 0");
+    project.file(
+        "bad.lf",
+        r#"classes ham, spam
+lf a ask "Does this advertise something? {text" spam when "yes" ham when "Yes"
+lf b ask "Is this\tspam? {text} }" smap when "yes"
+lf c ask ham when "no"
+"#,
+    );
+    assert_snapshot!(project.run("check bad.lf"), @r#"
+    exit code: 1
+    ---- stdout ----
+    5 errors, 0 warnings
+    ---- stderr ----
+    error[bad-prompt]: this brace is not closed
+     --> bad.lf:2:42
+      |
+    2 | lf a ask "Does this advertise something? {text" spam when "yes" ham when "Yes"
+      |                                          ^
+      |
+      = hint: a field is written {text} or {meta.lang}, a brace in the text {{ or }}
+
+    error[bad-answer]: the answer "Yes" stands twice
+     --> bad.lf:2:74
+      |
+    2 | lf a ask "Does this advertise something? {text" spam when "yes" ham when "Yes"
+      |                                                                          ^^^^^
+      |
+     ::: bad.lf:2:59
+      |
+    2 | lf a ask "Does this advertise something? {text" spam when "yes" ham when "Yes"
+      |                                                           ----- the first is here
+      |
+      = hint: answers are told apart without regard to upper and lower case
+
+    error[bad-prompt]: this brace closes nothing
+     --> bad.lf:3:33
+      |
+    3 | lf b ask "Is this\tspam? {text} }" smap when "yes"
+      |                                 ^
+      |
+      = hint: a field is written {text} or {meta.lang}, a brace in the text {{ or }}
+
+    error[unknown-class]: there is no class `smap`
+     --> bad.lf:3:36
+      |
+    3 | lf b ask "Is this\tspam? {text} }" smap when "yes"
+      |                                    ^^^^
+      |
+      = hint: did you mean `spam`?
+
+    error[syntax]: expected the prompt in quotes, found `ham`
+     --> bad.lf:4:10
+      |
+    4 | lf c ask ham when "no"
+      |          ^^^
+      |
+      = hint: as in `ask "Is this an advertisement? {text}"`
+    "#);
+}
+
 #[test]
 fn mistakes_as_json() {
     let project = Project::empty();

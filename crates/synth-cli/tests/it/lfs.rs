@@ -114,6 +114,28 @@ fn the_rows_a_function_gets_wrong() {
 }
 
 #[test]
+fn a_function_that_asks_a_model_needs_one() {
+    let project = Project::new();
+    project.file(
+        "ask.lf",
+        "classes ham, spam\nlf promo ask \"An advertisement? {text}\" spam when \"yes\" ham when \"no\"\n",
+    );
+    assert_snapshot!(project.run("lfs --data mails.jsonl --lfs ask.lf"), @"
+    exit code: 2
+    ---- stderr ----
+    error: labeling function `promo` asks a model, and none is bound
+    hint: name a model in synth.toml; a program of your own binds one with `LfSet::bind`
+    ");
+    assert_snapshot!(project.run("label --data mails.jsonl --lfs ask.lf --out soft.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: labeling function `promo` asks a model, and none is bound
+    hint: name a model in synth.toml; a program of your own binds one with `LfSet::bind`
+    ");
+    assert!(!project.names().contains(&"soft.jsonl".to_owned()));
+}
+
+#[test]
 fn json_is_one_object_with_a_version() {
     let project = Project::new();
     let json = project.json("lfs --data mails.jsonl --lfs spam.lf --gold gold --rows money --json");

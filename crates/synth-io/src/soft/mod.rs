@@ -16,12 +16,9 @@
 //! Parquet knows no struct without fields; such a value is written as the text `{}`.
 
 mod columns;
-mod csv;
-mod empty;
 mod npy;
 mod read;
 mod write;
 
 pub use read::{Loaded, load};
-pub(crate) use write::parquet_properties;
 pub use write::{Options, Uncovered, Writer};

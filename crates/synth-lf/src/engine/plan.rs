@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::finder::Finder;
 use super::guard::{Guard, guards};
 use super::table::Table;
+use crate::lang::PromptSpec;
 use crate::lang::ast::{Change, Measure, Mode, Op, Order, TextEnd};
 use crate::lang::program::{Condition, Near, Number, Program, Regex, Terms, Text};
 use synth_core::ClassId;
@@ -48,6 +49,8 @@ pub(crate) enum FieldKind {
     Number,
     Flag,
     Time,
+    /// What can stand in a prompt.
+    Shown,
 }
 
 /// A condition, with everything it refers to by number.
@@ -149,8 +152,12 @@ impl Engine {
             planner.function = f;
             planner.reads = planner.keeps_finds || !function.is_plain();
             let mut triggers = Some(Vec::new());
-            let mut clauses = Vec::with_capacity(function.clauses.len());
-            for clause in &function.clauses {
+            // A function that asks a model has no clause, so nothing makes it a candidate here.
+            for field in function.prompt().into_iter().flat_map(PromptSpec::fields) {
+                planner.field(field, FieldKind::Shown);
+            }
+            let mut clauses = Vec::with_capacity(function.clauses().len());
+            for clause in function.clauses() {
                 let (expr, needs) = planner.condition(&clause.condition);
                 triggers = triggers.zip(needs).map(|(mut all, more)| {
                     all.extend(more);

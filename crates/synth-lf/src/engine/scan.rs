@@ -60,6 +60,7 @@ impl FieldKind {
                 Self::Time => {
                     is_text || matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
                 }
+                Self::Shown => [Self::Text, Self::Number, Self::Flag, Self::Time].iter().any(|k| k.accepts(data_type)),
             }
     }
 
@@ -70,6 +71,7 @@ impl FieldKind {
             Self::Number => "a number",
             Self::Flag => "true or false",
             Self::Time => "a date",
+            Self::Shown => "text, a number, true or false, or a date",
         }
     }
 }
@@ -222,7 +224,7 @@ impl BoundEngine<'_> {
         self.collect(&self.engine.functions[function][clause].1, row, state, &mut found);
         found.sort_by(|a, b| (&a.field, a.span.start, a.span.end).cmp(&(&b.field, b.span.start, b.span.end)));
         found.dedup();
-        Some(Explanation { class, clause, found })
+        Some(Explanation { class, clause, found, asked: None })
     }
 
     /// One pass over each text: sets signals and collects the functions to evaluate.

@@ -27,13 +27,31 @@ pub(crate) struct File {
 pub(crate) enum Item {
     Classes(Vec<Spanned<String>>),
     Let { name: Spanned<String>, list: Spanned<List> },
-    Function { name: Spanned<String>, clauses: Vec<Spanned<Clause>> },
+    Function { name: Spanned<String>, body: Body },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    Clauses(Vec<Spanned<Clause>>),
+    /// What a model is asked, each string a line of the prompt, and what its answers mean.
+    Prompt {
+        lines: Vec<Spanned<String>>,
+        answers: Vec<Spanned<AnswerClause>>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Clause {
     pub(crate) class: Spanned<String>,
     pub(crate) condition: Condition,
+}
+
+/// What some answers of a model mean.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AnswerClause {
+    /// `None` abstains.
+    pub(crate) class: Option<Spanned<String>>,
+    pub(crate) texts: Vec<Spanned<String>>,
 }
 
 /// `And` and `Or` have at least two parts, none of which is of the same kind: [`Condition::and`] and

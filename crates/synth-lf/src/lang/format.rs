@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::ast::{
-    Clause, Condition, File, Item, List, ListItem, Order, Quantifier, Regex, Spanned, Strings, Terms, Test, Text,
-    TextEnd, Value,
+    AnswerClause, Body, Clause, Condition, File, Item, List, ListItem, Order, Quantifier, Regex, Spanned, Strings,
+    Terms, Test, Text, TextEnd, Value,
 };
 use super::diagnostics::{Diagnostic, Source};
 use super::lexer::{Comment, is_name_part, is_name_start, lex};
@@ -132,18 +132,19 @@ impl Printer<'_> {
                     _ => self.lines.push(Line::Plain(format!("{head}{flat}{behind}"))),
                 }
             }
-            Item::Function { name, clauses } if clauses.iter().any(|clause| is_long(&name.node, &clause.node)) => {
+            Item::Function { name, body: Body::Prompt { lines, answers } } => {
+                self.prompted_function(item, &name.node, lines, answers);
+            }
+            Item::Function { name, body: Body::Clauses(clauses) }
+                if clauses.iter().any(|clause| is_long(&name.node, &clause.node)) =>
+            {
                 self.long_function(item, &name.node, clauses);
             }
-            Item::Function { name, clauses } => {
+            Item::Function { name, body: Body::Clauses(clauses) } => {
                 for (i, clause) in clauses.iter().enumerate() {
                     let indent = if i == 0 { "" } else { "    " };
                     if i > 0 {
-                        self.before(clause.span.start, indent);
-                        // No empty line inside a function.
-                        while matches!(self.lines.last(), Some(Line::Empty)) {
-                            self.lines.pop();
-                        }
+                        self.inside_function(clause.span.start);
                     }
                     let span = if i == 0 { item.span.start..clause.span.end } else { clause.span.clone() };
                     let behind = self.comments_of(&span, indent);
@@ -156,16 +157,57 @@ impl Printer<'_> {
         }
     }
 
+    /// A function that asks a model: a prompt of one line behind its name, a longer one below it, deeper than the
+    /// answers.
+    fn prompted_function(
+        &mut self,
+        item: &Spanned<Item>,
+        name: &str,
+        prompt: &[Spanned<String>],
+        answers: &[Spanned<AnswerClause>],
+    ) {
+        let end = prompt.last().map_or(item.span.start, |last| last.span.end);
+        let behind = self.comments_of(&(item.span.start..end), "");
+        if let [line] = prompt {
+            self.lines.push(Line::Plain(format!("lf {name} ask {}{behind}", string_text(&line.node))));
+        } else {
+            self.lines.push(Line::Plain(format!("lf {name} ask")));
+            for (i, line) in prompt.iter().enumerate() {
+                let behind = if i + 1 == prompt.len() { behind.as_str() } else { "" };
+                self.lines.push(Line::Plain(format!("        {}{behind}", string_text(&line.node))));
+            }
+        }
+        let class = |answer: &AnswerClause| match &answer.class {
+            None => "abstain".to_owned(),
+            // In quotes it is a class.
+            Some(name) if name.node == "abstain" => string_text(&name.node),
+            Some(name) => class_name(&name.node),
+        };
+        let classes: Vec<String> = answers.iter().map(|answer| class(&answer.node)).collect();
+        let width = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0);
+        for (answer, class) in answers.iter().zip(classes) {
+            self.inside_function(answer.span.start);
+            let behind = self.comments_of(&answer.span, "    ");
+            let texts: Vec<String> = answer.node.texts.iter().map(|text| string_text(&text.node)).collect();
+            self.lines.push(Line::Plain(format!("    {class:width$} when {}{behind}", texts.join(" or "))));
+        }
+    }
+
+    /// As [`Printer::before`], without an empty line.
+    fn inside_function(&mut self, at: usize) {
+        self.before(at, "    ");
+        while matches!(self.lines.last(), Some(Line::Empty)) {
+            self.lines.pop();
+        }
+    }
+
     /// A function with a clause too long for one line: each part of a condition on lines of its own.
     fn long_function(&mut self, item: &Spanned<Item>, name: &str, clauses: &[Spanned<Clause>]) {
         let single = clauses.len() == 1;
         for (i, clause) in clauses.iter().enumerate() {
             let Clause { class, condition } = &clause.node;
             if i > 0 {
-                self.before(clause.span.start, "    ");
-                while matches!(self.lines.last(), Some(Line::Empty)) {
-                    self.lines.pop();
-                }
+                self.inside_function(clause.span.start);
             }
             let span = if i == 0 { item.span.start..clause.span.end } else { clause.span.clone() };
             let behind = self.comments_of(&span, if i == 0 { "" } else { "    " });

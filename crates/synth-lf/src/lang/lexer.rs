@@ -302,6 +302,27 @@ impl Lexer<'_> {
     }
 }
 
+/// Where byte `at` of a string's value stands in the string as it is written, quotes included.
+pub(super) fn place_in_string(written: &str, at: usize) -> usize {
+    let mut chars = written.char_indices().skip(1);
+    let mut before = 0;
+    while before < at {
+        before += match chars.next() {
+            None => return written.len(),
+            Some((_, '\\')) => match chars.next() {
+                Some((_, 'u')) => {
+                    let code: String = chars.by_ref().skip(1).map_while(|(_, c)| (c != '}').then_some(c)).collect();
+                    u32::from_str_radix(&code, 16).ok().and_then(char::from_u32).map_or(0, char::len_utf8)
+                }
+                // All other escapes stand for one byte.
+                _ => 1,
+            },
+            Some((_, c)) => c.len_utf8(),
+        };
+    }
+    chars.next().map_or(written.len(), |(i, _)| i)
+}
+
 pub(super) fn is_name_start(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }

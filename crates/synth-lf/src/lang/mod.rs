@@ -9,6 +9,7 @@ mod format;
 mod lexer;
 mod parser;
 pub(crate) mod program;
+pub(crate) mod prompt;
 mod resolve;
 pub(crate) mod time;
 mod warn;
@@ -24,6 +25,7 @@ pub(crate) use diagnostics::closest;
 pub use diagnostics::{Diagnostic, Severity, Source};
 pub use format::format;
 pub use program::Program;
+pub use prompt::{Answer, Piece, PromptSpec};
 pub use resolve::ReadList;
 
 /// The description of the language, in Markdown: what `synth help lf` shows.

@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use super::ast::{
-    Change, Clause, Condition, Field, File, Item, List, ListItem, Measure, Mode, Op, Order, Quantifier, Regex, Spanned,
-    Strings, Terms, Test, Text, TextEnd, Value,
+    AnswerClause, Body, Change, Clause, Condition, Field, File, Item, List, ListItem, Measure, Mode, Op, Order,
+    Quantifier, Regex, Spanned, Strings, Terms, Test, Text, TextEnd, Value,
 };
 use super::diagnostics::{Diagnostic, Source, closest};
 use super::lexer::{Comment, Token, TokenKind, lex};
@@ -85,6 +85,11 @@ impl Parser<'_> {
 
     fn function(&mut self) -> Result<Item> {
         let name = self.identifier("the name of the labeling function")?;
+        // A class may have the name `ask`.
+        if self.next_is_word(0, "ask") && !self.next_is_word(1, "when") {
+            self.at += 1;
+            return Ok(Item::Function { name, body: self.prompt() });
+        }
         let mut clauses = Vec::new();
         let mut broken = false;
         loop {
@@ -101,7 +106,11 @@ impl Parser<'_> {
             }
         }
         // A function that lost a clause stays, so that its name is known and its other clauses are checked.
-        if clauses.is_empty() && !broken { Err(Abandoned) } else { Ok(Item::Function { name, clauses }) }
+        if clauses.is_empty() && !broken {
+            Err(Abandoned)
+        } else {
+            Ok(Item::Function { name, body: Body::Clauses(clauses) })
+        }
     }
 
     fn clause(&mut self) -> Result<Clause> {
@@ -116,6 +125,56 @@ impl Parser<'_> {
             return Err(self.fail(message, ""));
         }
         Ok(Clause { class, condition })
+    }
+
+    /// The rest of `lf NAME ask`. What has a mistake is left out, so that all else is checked.
+    fn prompt(&mut self) -> Body {
+        let mut lines = Vec::new();
+        // A string before `when` is the class of an answer; a prompt comes first.
+        while let Token { kind: TokenKind::Str(node), span, .. } = self.peek().clone()
+            && (lines.is_empty() || !self.next_is_word(1, "when"))
+        {
+            lines.push(Spanned { node, span });
+            self.at += 1;
+        }
+        if lines.is_empty() {
+            let message = format!("expected the prompt in quotes, found {}", self.found());
+            let Abandoned = self.fail(message, "as in `ask \"Is this an advertisement? {text}\"`");
+            self.skip_to_clause();
+        }
+        let mut answers = Vec::new();
+        loop {
+            let start = self.peek().span.start;
+            match self.answer() {
+                Ok(node) => answers.push(Spanned { node, span: start..self.previous_end() }),
+                Err(Abandoned) => self.skip_to_clause(),
+            }
+            if !self.at_clause() {
+                return Body::Prompt { lines, answers };
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Result<AnswerClause> {
+        let hint = "the answers of a model are written `CLASS when \"yes\"` or `abstain when \"unsure\"`";
+        let class = if self.take_word("abstain") { None } else { Some(self.name("a class name or `abstain`")?) };
+        self.expect_word("when", hint)?;
+        let mut texts = Vec::new();
+        loop {
+            let Token { kind: TokenKind::Str(node), span, .. } = self.peek().clone() else {
+                return Err(self.fail(format!("expected an answer in quotes, found {}", self.found()), hint));
+            };
+            self.at += 1;
+            texts.push(Spanned { node, span });
+            if !self.take_word("or") {
+                break;
+            }
+        }
+        if !self.at_clause() && !self.at_item() && self.peek().kind != TokenKind::End {
+            let message = format!("expected `or` or the next answer, found {}", self.found());
+            return Err(self.fail(message, hint));
+        }
+        Ok(AnswerClause { class, texts })
     }
 
     fn condition(&mut self) -> Result<Condition> {

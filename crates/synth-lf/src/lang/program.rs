@@ -5,6 +5,7 @@ use std::sync::Arc;
 use synth_core::{ClassId, ClassSet};
 
 use super::ast::{Change, Measure, Mode, Op, Order, TextEnd};
+use super::prompt::PromptSpec;
 
 /// Labeling functions written in the .lf language, checked and ready to run.
 ///
@@ -26,6 +27,11 @@ impl Program {
         self.functions.iter().map(|function| function.name.as_str())
     }
 
+    /// The functions that ask a model: the name of each and what it asks, in the order of the files.
+    pub fn prompted(&self) -> impl Iterator<Item = (&str, &PromptSpec)> {
+        self.functions.iter().filter_map(|function| Some((function.name.as_str(), function.prompt()?)))
+    }
+
     /// The functions at these positions only, in this order.
     ///
     /// # Panics
@@ -39,7 +45,7 @@ impl Program {
     ///
     /// Lets an editor loop run only the functions that changed. Names and places do not matter; classes do.
     pub fn same_functions(&self, other: &Self) -> Vec<Option<usize>> {
-        let find = |function: &Function| other.functions.iter().position(|f| f.clauses == function.clauses);
+        let find = |function: &Function| other.functions.iter().position(|f| f.body == function.body);
         let same_classes = self.classes == other.classes;
         self.functions.iter().map(|function| same_classes.then(|| find(function)).flatten()).collect()
     }
@@ -48,13 +54,43 @@ impl Program {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Function {
     pub(crate) name: String,
-    pub(crate) clauses: Vec<Clause>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    Clauses(Vec<Clause>),
+    /// What a model is asked. The engine only checks its fields.
+    Prompt(PromptSpec),
 }
 
 impl Function {
+    /// None for functions that ask a model.
+    pub(crate) fn clauses(&self) -> &[Clause] {
+        match &self.body {
+            Body::Clauses(clauses) => clauses,
+            Body::Prompt(_) => &[],
+        }
+    }
+
+    pub(crate) fn prompt(&self) -> Option<&PromptSpec> {
+        match &self.body {
+            Body::Clauses(_) => None,
+            Body::Prompt(prompt) => Some(prompt),
+        }
+    }
+
+    /// True if it has a way to vote for the class.
+    pub(crate) fn votes_for(&self, class: ClassId) -> bool {
+        match &self.body {
+            Body::Clauses(clauses) => clauses.iter().any(|clause| clause.class == class),
+            Body::Prompt(prompt) => prompt.answers.iter().any(|answer| answer.vote == Some(class)),
+        }
+    }
+
     /// True for functions that vote wherever one of some strings is found: most functions, in most files.
     pub(crate) fn is_plain(&self) -> bool {
-        let [Clause { condition, .. }] = &self.clauses[..] else { return false };
+        let [Clause { condition, .. }] = self.clauses() else { return false };
         matches!(condition, Condition::Find(..) | Condition::Anchored(..) | Condition::Whole(..))
     }
 }

@@ -8,7 +8,9 @@ use synth_core::{ClassId, ClassSet};
 
 use super::ast::{self, List, ListItem, Mode, Op, Quantifier, Spanned, Strings, Test, Value};
 use super::diagnostics::{Diagnostic, Source, closest};
-use super::program::{Clause, Condition, Function, Near, Number, Program, Regex, Terms, Text};
+use super::lexer::place_in_string;
+use super::program::{Body, Clause, Condition, Function, Near, Number, Program, Regex, Terms, Text};
+use super::prompt::{self, Answer, Piece, PromptSpec};
 
 /// Reads a list file: the path as written, and the name of the .lf file that asks for it.
 pub type ReadList<'a> = dyn Fn(&str, &Source) -> Result<String, std::io::Error> + 'a;
@@ -18,6 +20,8 @@ pub(super) struct Places {
     pub(super) functions: Vec<(Source, Range<usize>)>,
     /// For each function its clauses.
     pub(super) clauses: Vec<Vec<Range<usize>>>,
+    /// For each function its prompt, if it asks a model.
+    pub(super) prompts: Vec<Option<Range<usize>>>,
     pub(super) classes: Option<(Source, Vec<Range<usize>>)>,
     pub(super) regexes: Vec<(Source, Range<usize>, Regex)>,
     pub(super) unused_lists: Vec<(Source, Range<usize>, String)>,
@@ -35,6 +39,7 @@ pub(super) fn resolve(
     let mut places = Places {
         functions: Vec::new(),
         clauses: Vec::new(),
+        prompts: Vec::new(),
         classes: None,
         regexes: Vec::new(),
         unused_lists: Vec::new(),
@@ -55,7 +60,7 @@ pub(super) fn resolve(
         };
         resolver.collect_lists(file);
         for item in &file.items {
-            let ast::Item::Function { name, clauses } = &item.node else { continue };
+            let ast::Item::Function { name, body } = &item.node else { continue };
             if let Some((first, span)) = names.get(name.node.as_str()) {
                 let message = format!("labeling function `{}` is declared twice", name.node);
                 let twice = Diagnostic::error("duplicate-name", source, name.span.clone(), message);
@@ -63,11 +68,9 @@ pub(super) fn resolve(
             } else {
                 names.insert(&name.node, (source, name.span.clone()));
             }
-            let spans = clauses.iter().map(|clause| clause.span.clone()).collect();
-            let clauses = clauses.iter().filter_map(|clause| resolver.clause(&clause.node)).collect();
             resolver.places.functions.push((source.clone(), name.span.clone()));
-            resolver.places.clauses.push(spans);
-            functions.push(Function { name: name.node.clone(), clauses });
+            let body = resolver.body(body);
+            functions.push(Function { name: name.node.clone(), body });
         }
         resolver.unused_lists(file);
     }
@@ -188,6 +191,71 @@ impl<'a> Resolver<'a> {
                 self.places.unused_lists.push((self.source.clone(), name.span.clone(), name.node.clone()));
             }
         }
+    }
+
+    fn body(&mut self, body: &ast::Body) -> Body {
+        match body {
+            ast::Body::Clauses(clauses) => {
+                self.places.clauses.push(clauses.iter().map(|clause| clause.span.clone()).collect());
+                self.places.prompts.push(None);
+                Body::Clauses(clauses.iter().filter_map(|clause| self.clause(&clause.node)).collect())
+            }
+            ast::Body::Prompt { lines, answers } => {
+                self.places.clauses.push(Vec::new());
+                self.places.prompts.push(hull(lines));
+                Body::Prompt(PromptSpec { template: self.template(lines), answers: self.answers(answers) })
+            }
+        }
+    }
+
+    /// What a model is asked, without what has a mistake.
+    fn template(&mut self, lines: &[Spanned<String>]) -> Vec<Piece> {
+        let mut template = Vec::new();
+        let n_before = self.diagnostics.len();
+        for (i, line) in lines.iter().enumerate() {
+            if i > 0 {
+                prompt::push_text(&mut template, "\n");
+            }
+            for mistake in prompt::read(&line.node, &mut template) {
+                let written = &self.source.text[line.span.clone()];
+                let place = |at| line.span.start + place_in_string(written, at);
+                let span = place(mistake.span.start)..place(mistake.span.end);
+                let hint = "a field is written {text} or {meta.lang}, a brace in the text {{ or }}";
+                self.error("bad-prompt", &span, mistake.message).hint = Some(hint.to_owned());
+            }
+        }
+        let blank = |piece: &Piece| matches!(piece, Piece::Text(text) if text.trim().is_empty());
+        if let Some(span) = hull(lines).filter(|_| self.diagnostics.len() == n_before && template.iter().all(blank)) {
+            let hint = "write what the model is asked, fields in braces: \"Is this an advertisement? {text}\"";
+            self.error("bad-prompt", &span, "the prompt is empty").hint = Some(hint.to_owned());
+        }
+        template
+    }
+
+    fn answers(&mut self, clauses: &[Spanned<ast::AnswerClause>]) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        let mut seen: FxHashMap<String, Range<usize>> = FxHashMap::default();
+        for ast::AnswerClause { class, texts } in clauses.iter().map(|clause| &clause.node) {
+            let vote = class.as_ref().and_then(|class| self.class(class));
+            for Spanned { node, span } in texts {
+                let text = node.trim();
+                if text.is_empty() {
+                    self.error("bad-answer", span, "an answer cannot be empty");
+                } else if let Some(first) = seen.insert(synth_text::fold(text), span.clone()) {
+                    let message = format!("the answer {text:?} stands twice");
+                    let twice = Diagnostic::error("bad-answer", self.source, span.clone(), message);
+                    let twice = twice.hint("answers are told apart without regard to upper and lower case");
+                    self.diagnostics.push(twice.related(self.source, first, "the first is here"));
+                }
+                answers.push(Answer { text: text.to_owned(), vote });
+            }
+        }
+        if let Some(span) = hull(clauses).filter(|_| clauses.iter().all(|clause| clause.node.class.is_none())) {
+            let hint = "write the class that an answer means before `when`: spam when \"yes\"";
+            self.error("bad-answer", &span, "no answer means a class, so this never votes").hint =
+                Some(hint.to_owned());
+        }
+        answers
     }
 
     fn clause(&mut self, clause: &ast::Clause) -> Option<Clause> {
@@ -483,6 +551,11 @@ impl<'a> Resolver<'a> {
             (everything, message)
         }
     }
+}
+
+/// From the beginning of the first to the end of the last.
+fn hull<T>(nodes: &[Spanned<T>]) -> Option<Range<usize>> {
+    Some(nodes.first()?.span.start..nodes.last()?.span.end)
 }
 
 /// Two negations are none: conditions with the same meaning compare equal more often.

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::ast::{
-    Change, Clause, Condition, File, Item, List, ListItem, Measure, Mode, Op, Order, Quantifier, Regex, Spanned,
-    Strings, Terms, Test, Text, TextEnd, Value,
+    AnswerClause, Body, Change, Clause, Condition, File, Item, List, ListItem, Measure, Mode, Op, Order, Quantifier,
+    Regex, Spanned, Strings, Terms, Test, Text, TextEnd, Value,
 };
 use super::parser::parse;
 use super::{Source, compile, format};
@@ -37,6 +37,64 @@ lf eleven ham when text in file("missing.txt")
 what is this
 "#;
     insta::assert_snapshot!(diagnose(text));
+}
+
+#[test]
+fn mistakes_in_prompts() {
+    let text = r#"
+classes ham, spam
+lf one ask "Is {text good?" spam when "yes" abstain when "no"
+lf two ask "An\u{e9}\n }" "{a b}" smap when "yes" or " YES " ham when ""
+lf three ask "" " " spam when "yes"
+lf four ask "{text}" abstain when "yes" or "no"
+lf five ask spam when "yes"
+lf six ask "{text}"
+lf seven ask "{text}" spam when text contains "yes"
+    ham when "no" abstain when "unsure"
+lf eight ask "{text}" spam when "yes", "no"
+lf nine ask "{text}" spam "yes"
+lf ten ask "{text}" "not spam" when "yes"
+lf one ask "again {text}" ham when "no" spam when "yes"
+lf eleven ask "unterminated {text}
+    ham when "no"
+"#;
+    insta::assert_snapshot!(diagnose(text));
+}
+
+#[test]
+fn warnings_about_prompts() {
+    let text = r#"
+classes ham, spam, eggs
+lf a ask "Is this an advertisement?" spam when "yes" ham when "no"
+lf b ask "Is {text} an advertisement?" spam when "yes"
+lf c ask "Which? {text}" spam when "1" ham when "2"
+lf d ask "Which? {text}" spam when "1" ham when "2"
+lf e ask "Which? {text}" spam when "1" abstain when "2"
+"#;
+    insta::assert_snapshot!(diagnose(text));
+}
+
+/// Examples that declare classes are whole files; all others are pieces of one.
+#[test]
+fn the_examples_of_the_reference_compile() {
+    let mut n = 0;
+    for block in super::REFERENCE.split("```lf\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        let classes = synth_core::ClassSet::new(["ham", "spam"]).unwrap();
+        let compiled = compile(&[Source::new("r.lf", block)], Some(&classes), &|_, _| Ok("a\n".to_owned()));
+        assert!(compiled.diagnostics.is_empty(), "{block}\n{:?}", compiled.diagnostics);
+        n += 1;
+    }
+    assert!(n > 1, "only {n} examples found");
+}
+
+#[test]
+fn words_of_prompts_may_be_names() {
+    let text = "classes ask, abstain\nlf ask ask when ask or \"abstain\" == ask\n\
+                lf abstain ask \"{ask}\" ask when \"a\" \"abstain\" when \"b\" abstain when \"c\"\n";
+    assert_eq!(diagnose(text), "");
+    let formatted = format(&Source::new("t.lf", text)).unwrap();
+    assert!(formatted.ends_with("    \"abstain\" when \"b\"\n    abstain   when \"c\"\n"), "{formatted}");
 }
 
 #[test]
@@ -132,6 +190,20 @@ lf long_one ham when text contains any of ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb
 lf long_two ham when n > 1
   # between
   spam when text contains "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" or text contains "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+lf short ham when n < 1
+lf promo   ask "Does this advertise?  {text}" # behind the prompt
+  # above the answer
+
+  spam when "yes"
+    or "probably" ham # inside
+    when "no" # behind
+  "not sure" when "?"
+lf lines ask # head
+   "First."
+   # between
+   "{text}" # last
+
+   abstain when "no"  ham when "yes"
 # tail
 "#;
     let formatted = format(&Source::new("t.lf", text)).unwrap();
@@ -248,11 +320,16 @@ fn file() -> impl Strategy<Value = File> {
     let class = prop_oneof![name(), string()];
     let clause =
         (class.clone().prop_map(spanned), condition()).prop_map(|(class, condition)| Clause { class, condition });
-    let clauses = prop::collection::vec(clause.prop_map(spanned), 1..3);
+    let clauses = prop::collection::vec(clause.prop_map(spanned), 1..3).prop_map(Body::Clauses);
+    let lines = || prop::collection::vec(string().prop_map(spanned), 1..3);
+    let answer = (prop::option::of(prop_oneof![class.clone(), Just("abstain".to_owned())].prop_map(spanned)), lines());
+    let answer = answer.prop_map(|(class, texts)| AnswerClause { class, texts });
+    let prompt = (lines(), prop::collection::vec(answer.prop_map(spanned), 1..3))
+        .prop_map(|(lines, answers)| Body::Prompt { lines, answers });
     let item = prop_oneof![
         prop::collection::vec(class.prop_map(spanned), 1..4).prop_map(Item::Classes),
         (name().prop_map(spanned), list().prop_map(spanned)).prop_map(|(name, list)| Item::Let { name, list }),
-        (name().prop_map(spanned), clauses).prop_map(|(name, clauses)| Item::Function { name, clauses }),
+        (name().prop_map(spanned), prop_oneof![clauses, prompt]).prop_map(|(name, body)| Item::Function { name, body }),
     ];
     prop::collection::vec(item.prop_map(spanned), 0..4).prop_map(|items| File { items })
 }
@@ -269,7 +346,7 @@ proptest! {
     #[test]
     fn nothing_makes_the_compiler_panic(text in prop_oneof![
         "\\PC{0,60}",
-        "((lf|let|classes|when|and|or|not|contains|any of|word|exact|has|within|words|before|in|is|~|==|<|\\(|\\)|\\[|\\]|,|\"a\"|/a/|text|x|3|#|\n)[ ]?){0,30}",
+        "((lf|let|classes|ask|abstain|\"\\{text\\}\"|when|and|or|not|contains|any of|word|exact|has|within|words|before|in|is|~|==|<|\\(|\\)|\\[|\\]|,|\"a\"|/a/|text|x|3|#|\n)[ ]?){0,30}",
     ]) {
         let source = Source::new("p.lf", text.as_str());
         let compiled = compile(std::slice::from_ref(&source), None, &|_, _| Ok(String::new()));

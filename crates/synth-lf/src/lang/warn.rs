@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ast::{Measure, Mode, Op};
 use super::diagnostics::Diagnostic;
-use super::program::{Condition, Number, Program};
+use super::program::{Body, Condition, Number, Program};
 use super::resolve::Places;
 use crate::engine::guards;
 
@@ -12,6 +12,7 @@ use crate::engine::guards;
 pub(super) fn warnings(program: &Program, places: &Places) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     clauses(program, places, &mut out);
+    prompts(program, places, &mut out);
     duplicates(program, places, &mut out);
     for (source, span, name) in &places.unused_lists {
         let message = format!("no function uses the list `{name}`");
@@ -35,7 +36,7 @@ fn clauses(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
     for (f, function) in program.functions.iter().enumerate() {
         let (source, _) = &places.functions[f];
         let mut closed = false;
-        for (clause, span) in function.clauses.iter().zip(&places.clauses[f]) {
+        for (clause, span) in function.clauses().iter().zip(&places.clauses[f]) {
             let value = constant(&clause.condition);
             let warn = |code, message| Diagnostic::warning(code, source, span.clone(), message);
             if closed {
@@ -49,6 +50,22 @@ fn clauses(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
                 out.push(Diagnostic::warning("always-fires", source, span.clone(), message).hint(hint));
                 closed = value == Some(true);
             }
+        }
+    }
+}
+
+fn prompts(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
+    for ((function, (source, _)), span) in program.functions.iter().zip(&places.functions).zip(&places.prompts) {
+        let (Some(prompt), Some(span)) = (function.prompt(), span) else { continue };
+        if prompt.fields().next().is_none() {
+            let message = "the prompt does not look at the record, so its answer is the same for all";
+            let hint = "put a field in braces where its value belongs: {text}";
+            out.push(Diagnostic::warning("constant-prompt", source, span.clone(), message).hint(hint));
+        }
+        if prompt.answers.len() == 1 {
+            let message = "there is one possible answer, so every record that has the fields gets it";
+            let hint = "name the other answers too; `abstain when \"no\"` makes one an abstain";
+            out.push(Diagnostic::warning("always-fires", source, span.clone(), message).hint(hint));
         }
     }
 }
@@ -121,8 +138,9 @@ fn compare((low, high): (f64, f64), op: Op, value: f64) -> Option<bool> {
 fn duplicates(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
     // Functions are few and conditions do not hash; the printed form does.
     let mut seen: FxHashMap<String, usize> = FxHashMap::default();
-    for (f, function) in program.functions.iter().enumerate().filter(|(_, f)| !f.clauses.is_empty()) {
-        let first = *seen.entry(format!("{:?}", function.clauses)).or_insert(f);
+    let empty = Body::Clauses(Vec::new());
+    for (f, function) in program.functions.iter().enumerate().filter(|(_, f)| f.body != empty) {
+        let first = *seen.entry(format!("{:?}", function.body)).or_insert(f);
         if first != f {
             let (source, span) = &places.functions[f];
             let (other, other_span) = &places.functions[first];
@@ -139,8 +157,7 @@ fn duplicates(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
 fn unused_classes(program: &Program, places: &Places, out: &mut Vec<Diagnostic>) {
     let Some((source, spans)) = &places.classes else { return };
     for (class, span) in program.classes.ids().zip(spans) {
-        let voted = program.functions.iter().flat_map(|f| &f.clauses).any(|clause| clause.class == class);
-        if !voted {
+        if !program.functions.iter().any(|function| function.votes_for(class)) {
             let message = format!("no function votes for the class `{}`", program.classes.name(class));
             let hint = "records of this class can only be told by what is not said of them";
             out.push(Diagnostic::warning("unused-class", source, span.clone(), message).hint(hint));

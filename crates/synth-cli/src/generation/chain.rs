@@ -1,0 +1,165 @@
+//! From names and settings to filters.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use synth::core::ClassId;
+use synth::generate::{
+    Agreement, AnswerForm, Candidate, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
+    DuplicatesSettings, Filter, FilterChain, Frechet, Generator, Judge, Kind, Language, Leftovers, Length, Plan,
+    PromptKind, Prompts,
+};
+
+use super::Material;
+use crate::config::FiltersConfig;
+use crate::errors::hinted;
+use crate::progress::Progress;
+
+/// The filters there are, cheap ones first.
+pub const NAMES: [&str; 10] = [
+    "length",
+    "leftovers",
+    "language",
+    "duplicates",
+    "contamination",
+    "diversity",
+    "agreement",
+    "confidence",
+    "frechet",
+    "judge",
+];
+
+/// What filters are made of, beside their settings.
+pub struct Maker<'a> {
+    pub config: &'a FiltersConfig,
+    pub material: &'a Material,
+    /// `None` where texts come from elsewhere.
+    pub kind: Option<Kind>,
+    pub class: Option<ClassId>,
+    pub against: Option<ClassId>,
+    /// Who judges, with what is said of classes and texts in its prompt.
+    pub judge: Option<(Arc<dyn Generator>, Plan, Prompts)>,
+    pub progress: &'a Progress,
+}
+
+/// How much longer or shorter than real ones made texts may be.
+const LENGTH_FACTOR: f64 = 2.0;
+
+impl Maker<'_> {
+    /// The filters by these names, else those of the settings, else all that there is something for.
+    pub fn chain(&self, names: &[String]) -> Result<FilterChain> {
+        if names == ["none"] {
+            return Ok(FilterChain::new(Vec::new()));
+        }
+        let names: Vec<&str> = match (names, &self.config.order[..]) {
+            ([], []) => NAMES.into_iter().filter(|name| self.by_default(name)).collect(),
+            ([], order) => order.iter().map(String::as_str).collect(),
+            (names, _) => names.iter().map(String::as_str).collect(),
+        };
+        let mut filters: Vec<Box<dyn Filter>> = Vec::new();
+        for name in names {
+            filters.push(self.filter(name.trim())?);
+        }
+        Ok(FilterChain::new(filters))
+    }
+
+    /// Whether there is something for a filter to go by.
+    fn by_default(&self, name: &str) -> bool {
+        let real = !self.material.sources.all().is_empty();
+        match name {
+            "contamination" => !self.material.evaluation.is_empty(),
+            // Variants by single words are meant to be alike.
+            "diversity" => self.kind != Some(Kind::Augment),
+            // At a border functions are meant to disagree; there the confidence has a band.
+            "agreement" => self.material.functions.is_some() && self.kind != Some(Kind::EdgeCases),
+            "confidence" => {
+                let edge = self.kind == Some(Kind::EdgeCases) && self.material.functions.is_some();
+                self.material.model.is_some() || edge
+            }
+            "frechet" => real && self.kind != Some(Kind::EdgeCases),
+            // It costs a request a text: only where it is asked for.
+            "judge" => false,
+            _ => true,
+        }
+    }
+
+    fn filter(&self, name: &str) -> Result<Box<dyn Filter>> {
+        let (config, material) = (self.config, self.material);
+        let missing = |what: &str, hint: &str| hinted(format!("the filter `{name}` has no {what}"), hint);
+        Ok(match name {
+            "length" => Box::new(match &config.length {
+                Some(length) => length.clone(),
+                None => {
+                    let texts: Vec<&str> = material.sources.all().iter().map(|source| source.text.as_str()).collect();
+                    Length::of_texts(&texts, LENGTH_FACTOR)?
+                }
+            }),
+            "leftovers" => Box::new(Leftovers::new(&config.leftovers)?),
+            "language" if !config.languages.is_empty() => Box::new(Language::of_codes(&config.languages)?),
+            "language" => {
+                let texts: Vec<&str> = material.sources.all().iter().map(|source| source.text.as_str()).collect();
+                Box::new(Language::of_texts(&texts))
+            }
+            "duplicates" => {
+                let settings = match self.kind {
+                    // They differ from their source by single words; only what is the same is dropped.
+                    Some(Kind::Augment) => DuplicatesSettings { similarity: 1.0 },
+                    _ => config.duplicates.clone(),
+                };
+                let real = material.sources.all().iter().map(|source| (source.id.as_str(), source.text.as_str()));
+                Box::new(Duplicates::new(&settings, real)?)
+            }
+            "contamination" => {
+                let evaluation = material.evaluation.iter().map(|(id, text)| (id.as_str(), text.as_str()));
+                Box::new(Contamination::new(&config.contamination, evaluation)?)
+            }
+            "diversity" => Box::new(Diversity::new(&config.diversity)?),
+            "agreement" => {
+                let functions = material.functions.clone();
+                let functions =
+                    functions.ok_or_else(|| missing("labeling functions to ask", "name them: --lfs spam.lf"))?;
+                Box::new(Agreement::new(&config.agreement, functions, material.records.clone())?)
+            }
+            "confidence" => {
+                let predictor = material.predictor().cloned();
+                let predictor = predictor.ok_or_else(|| {
+                    missing("classifier to ask", "name the folder of one that `synth train` wrote: --model model/")
+                })?;
+                let settings = match (&config.confidence, self.kind) {
+                    (Some(settings), _) => settings.clone(),
+                    (None, Some(Kind::EdgeCases)) => ConfidenceSettings::edge(),
+                    (None, _) => ConfidenceSettings::default(),
+                };
+                Box::new(Confidence::new(&settings, self.against, predictor, material.records.clone())?)
+            }
+            "frechet" => {
+                let embed = material.embed()?;
+                let embed = embed.ok_or_else(|| missing("real texts to measure by", "name yours: --from DATA"))?;
+                let mut real = material.real();
+                // Candidates have a class, or none; the others are not measured.
+                real.retain(|class, _| self.class.is_none() || *class == self.class);
+                let frechet = Frechet::new(&config.frechet, embed, material.records.clone(), &real)?;
+                if let Some(note) = frechet.note() {
+                    self.progress.note(&format!("frechet: {note}"));
+                }
+                Box::new(frechet)
+            }
+            "judge" => {
+                let (generator, plan, prompts) =
+                    self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
+                let rubric = move |candidate: &Candidate| {
+                    let class = candidate.wanted.unwrap_or(plan.class);
+                    let form = AnswerForm::OneOf(Vec::new());
+                    prompts.render(PromptKind::Judge, &plan.judge_values(class, &candidate.text), form)
+                };
+                Box::new(Judge::new(&config.judge, generator, rubric)?)
+            }
+            _ => {
+                return Err(hinted(
+                    format!("there is no filter `{name}`"),
+                    format!("there are: {}, or none", NAMES.join(", ")),
+                ));
+            }
+        })
+    }
+}

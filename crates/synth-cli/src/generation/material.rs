@@ -1,0 +1,310 @@
+//! The user's texts, their classes, and what judges texts by them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow_schema::Schema;
+use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels, is_text};
+use synth::generate::{Source, Sources, TextRecords};
+use synth::io::Reader;
+use synth::io::gold::GoldColumn;
+use synth::io::ids::IdColumn;
+use synth::learn::Classifier;
+use synth::{FeatureEmbed, WeakLabeler, batches};
+
+use super::bind;
+use crate::args::{MaterialArgs, ModelArgs, ModelBackendArgs, RecordArgs};
+use crate::config::{Config, or_file};
+use crate::errors::{hinted, unboxed};
+use crate::inputs;
+use crate::progress::Progress;
+
+/// Everything that is known before anything is made.
+pub struct Material {
+    pub classes: ClassSet,
+    /// The field of the text.
+    pub text_field: String,
+    /// Texts as records like the user's.
+    pub records: TextRecords,
+    pub sources: Sources,
+    /// Ids and texts of the evaluation sets.
+    pub evaluation: Vec<(String, String)>,
+    /// Labeling functions with their label model.
+    pub functions: Option<Arc<dyn Predict>>,
+    /// A classifier.
+    pub model: Option<Arc<dyn Predict>>,
+}
+
+/// Of soft labels, only those this sure tell the class of an example.
+const SURE: f64 = 0.8;
+
+/// Coordinates of texts, in which Fréchet distances are taken.
+const DIM: usize = 32;
+
+impl Material {
+    /// Reads the user's records and what belongs to them. `named` are classes that flags name.
+    pub fn load(
+        args: &MaterialArgs,
+        ask: &ModelBackendArgs,
+        named: &[&str],
+        config: &Config,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let id = args.id.as_deref().or(config.data.id.as_deref());
+        let files = or_file(&args.from, &config.data.files);
+        let reader = match files.is_empty() {
+            true => None,
+            false => Some(inputs::reader(&record_args(&files, args.id.clone()), config, None, progress)?),
+        };
+        let schema = reader.as_ref().map(|reader| reader.schema());
+        let gold = args
+            .gold
+            .field(config)
+            .filter(|field| args.gold.gold.is_some() || schema.as_ref().is_some_and(|schema| has_field(schema, field)));
+        let written = args.text.as_deref().or(config.generate.text.as_deref());
+        let text_field = match &schema {
+            Some(schema) => text_field(schema, written, &[id, gold])?,
+            None => written.unwrap_or("text").to_owned(),
+        };
+        let records = match &schema {
+            Some(schema) => TextRecords::new(Arc::clone(schema), &text_field)?,
+            None => TextRecords::of_field(&text_field),
+        };
+        let functions = labeling_functions(args, ask, reader.as_ref(), id, gold, config, progress)?;
+        let folder = args.model.as_ref().or(config.generate.model.as_ref());
+        let model =
+            folder.map(|folder| Classifier::load(folder)).transpose()?.map(|model| Arc::new(model) as Arc<dyn Predict>);
+        let classes = classes(args, config, functions.as_deref(), model.as_deref(), reader.as_ref(), gold, named)?;
+        let evaluation = evaluation(&or_file(&args.exclude, &config.generate.exclude), &text_field, config, progress)?;
+        let mut material =
+            Self { classes, text_field, records, sources: Sources::default(), evaluation, functions, model };
+        if let Some(reader) = &reader {
+            material.sources = material.read(reader, id, gold)?;
+        }
+        Ok(material)
+    }
+
+    /// What tells the class of a text: the classifier, or else the labeling functions.
+    pub fn predictor(&self) -> Option<&Arc<dyn Predict>> {
+        self.model.as_ref().or(self.functions.as_ref())
+    }
+
+    /// What the predictor says of texts; `None` for those it knows nothing of.
+    pub fn predict(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f64>>>> {
+        let Some(predictor) = self.predictor() else { return Ok(vec![None; texts.len()]) };
+        let soft = predictor.predict(&self.records.dataset(texts)).map_err(unboxed)?;
+        // A classifier always knows something.
+        let known = |row: usize| self.model.is_some() || soft.covered(row);
+        Ok((0..soft.n_rows()).map(|row| known(row).then(|| soft.probs(row).to_vec())).collect())
+    }
+
+    /// Coordinates for Fréchet distances, by the words of all real texts; `None` without texts.
+    pub fn embed(&self) -> Result<Option<Arc<dyn Embed>>> {
+        let texts: Vec<&str> = self.sources.all().iter().map(|source| source.text.as_str()).collect();
+        if texts.iter().all(|text| text.trim().is_empty()) {
+            return Ok(None);
+        }
+        let embed = FeatureEmbed::of_texts(&self.text_field, &self.records.dataset(&texts), DIM);
+        Ok(Some(Arc::new(embed.map_err(unboxed)?)))
+    }
+
+    /// The real texts of each class, and all of them under `None`.
+    pub fn real(&self) -> BTreeMap<Option<ClassId>, Vec<String>> {
+        let mut real: BTreeMap<Option<ClassId>, Vec<String>> = BTreeMap::new();
+        for source in self.sources.all() {
+            real.entry(None).or_default().push(source.text.clone());
+            if source.class.is_some() {
+                real.entry(source.class).or_default().push(source.text.clone());
+            }
+        }
+        real
+    }
+
+    /// The texts with what is known of their classes: gold, else soft labels that stand beside them, else what the
+    /// predictor says.
+    fn read(&self, reader: &Reader, id: Option<&str>, gold: Option<&str>) -> Result<Sources> {
+        let schema = reader.schema();
+        let ids = IdColumn::find(&schema, id)?;
+        let gold = gold.map(|field| GoldColumn::find(&schema, field, &self.classes)).transpose()?;
+        let written = written_labels(&schema).then(|| GoldColumn::find(&schema, "label", &self.classes)).transpose()?;
+        let hidden: BTreeSet<String> = self.evaluation.iter().map(|(_, text)| normal(text)).collect();
+        let mut all = Vec::new();
+        for batch in batches(reader)? {
+            let batch = batch.map_err(unboxed)?;
+            let Some(texts) = batch.column(&self.text_field) else { continue };
+            let names = ids.ids(&batch)?;
+            let labels = match (&gold, &written) {
+                (Some(gold), _) => gold.labels(&batch)?,
+                (None, Some(written)) => sure(&batch, written.labels(&batch)?),
+                (None, None) => self.predicted(&batch).map_err(unboxed)?,
+            };
+            let probs = batch.column("probs").filter(|_| written.is_some());
+            for (row, class) in labels.into_iter().enumerate() {
+                let Some(text) = texts.text(row).filter(|text| !text.trim().is_empty()) else { continue };
+                if hidden.contains(&normal(text)) {
+                    continue;
+                }
+                let probs = probs.as_ref().and_then(|probs| probs.vector(row));
+                all.push(Source {
+                    id: names.value(row).to_owned(),
+                    text: text.to_owned(),
+                    class,
+                    probs: probs.filter(|probs| probs.len() == self.classes.len()),
+                });
+            }
+        }
+        Ok(Sources::new(all, self.classes.len()))
+    }
+
+    fn predicted(&self, batch: &Dataset) -> Result<Vec<Option<ClassId>>, BoxError> {
+        let Some(predictor) = self.predictor() else { return Ok(vec![None; batch.n_rows()]) };
+        let soft: SoftLabels = predictor.predict(batch)?;
+        let class = |row| (soft.covered(row) && soft.confidence(row) >= SURE).then(|| soft.label(row));
+        Ok((0..batch.n_rows()).map(class).collect())
+    }
+}
+
+/// Flags that name these files.
+pub fn record_args(files: &[PathBuf], id: Option<String>) -> RecordArgs {
+    RecordArgs { data: files.to_vec(), stdin_format: None, id, skip_bad: false, bad_out: None }
+}
+
+/// A text without what does not make it another one: case and white space.
+fn normal(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn has_field(schema: &Schema, path: &str) -> bool {
+    schema.column_with_name(path).is_some() || path.split('.').next().is_some_and(|top| schema.index_of(top).is_ok())
+}
+
+/// Whether soft labels of `synth label` stand beside the records.
+fn written_labels(schema: &Schema) -> bool {
+    ["label", "confidence", "n_votes"].iter().all(|name| schema.column_with_name(name).is_some())
+}
+
+/// Classes of soft labels that are sure.
+fn sure(batch: &Dataset, labels: Vec<Option<ClassId>>) -> Vec<Option<ClassId>> {
+    let confident = |row: usize| batch.row(row).number("confidence").is_some_and(|confidence| confidence >= SURE);
+    labels.into_iter().enumerate().map(|(row, label)| label.filter(|_| confident(row))).collect()
+}
+
+/// The field of the text: the one that is named, else the only one that holds text, else `text`.
+pub fn text_field(schema: &Schema, named: Option<&str>, not: &[Option<&str>]) -> Result<String> {
+    const OURS: [&str; 7] = ["id", "label", "split", "wanted", "gold", "filter", "reason"];
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let taken = |name: &str| OURS.contains(&name) || not.contains(&Some(name));
+    let fields = schema.fields().iter().filter(|field| is_text(field.data_type()) && !taken(field.name()));
+    let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+    match names[..] {
+        [only] => Ok(only.to_owned()),
+        [] => Err(hinted("the records have no field of text", "name it: --text FIELD")),
+        _ if names.contains(&"text") => Ok("text".to_owned()),
+        _ => Err(hinted(
+            format!("several fields hold text: {}", names.join(", ")),
+            "name the one that matters: --text FIELD",
+        )),
+    }
+}
+
+/// The labeling functions with a label model fitted on the user's records.
+fn labeling_functions(
+    args: &MaterialArgs,
+    ask: &ModelBackendArgs,
+    reader: Option<&Reader>,
+    id: Option<&str>,
+    gold: Option<&str>,
+    config: &Config,
+    progress: &Progress,
+) -> Result<Option<Arc<dyn Predict>>> {
+    let paths = or_file(&args.lfs, &config.lfs.files);
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let Some(reader) = reader else {
+        return Err(hinted(
+            "labeling functions need records to learn how far each can be trusted",
+            "name yours: --from records.jsonl",
+        ));
+    };
+    let files = inputs::lf_files(&paths, &or_file(&args.classes, &config.lfs.classes), progress)?;
+    let mut set = inputs::lf_set(&files)?;
+    bind(&mut set, ask, config, progress)?;
+    let votes = inputs::apply(&set, reader, id, gold, progress)?;
+    let plain = ModelArgs { model: None, balance: None, seed: None };
+    let fit = inputs::fit(&plain, config, votes.matrix.patterns(), &inputs::gold_rows(&votes)?)?;
+    Ok(Some(Arc::new(WeakLabeler::new(set, fit.model))))
+}
+
+/// The classes: as functions, classifier, flags, settings or gold labels tell, in this order.
+fn classes(
+    args: &MaterialArgs,
+    config: &Config,
+    functions: Option<&dyn Predict>,
+    model: Option<&dyn Predict>,
+    reader: Option<&Reader>,
+    gold: Option<&str>,
+    named: &[&str],
+) -> Result<ClassSet> {
+    if let (Some(functions), Some(model)) = (functions, model)
+        && functions.classes() != model.classes()
+    {
+        return Err(hinted(
+            format!(
+                "the labeling functions have the classes {}, the classifier {}",
+                functions.classes().names().join(", "),
+                model.classes().names().join(", ")
+            ),
+            "they must be the same, in the same order",
+        ));
+    }
+    if let Some(predictor) = functions.or(model) {
+        return Ok(predictor.classes().clone());
+    }
+    if let Some(given) = inputs::given_classes(&or_file(&args.classes, &config.lfs.classes))? {
+        return Ok(given);
+    }
+    let mut found: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
+    found.extend(config.generate.classes.keys().cloned());
+    if let Some(reader) = reader {
+        let written = written_labels(&reader.schema()).then_some("label");
+        if let Some(field) = gold.or(written) {
+            found = BTreeSet::new();
+            for batch in batches(reader)? {
+                let batch = batch.map_err(unboxed)?;
+                let Some(column) = batch.column(field) else { break };
+                let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
+                found.extend(names.filter(|name| !name.is_empty()));
+            }
+        }
+    }
+    Ok(ClassSet::new(found)?)
+}
+
+/// Ids and texts of evaluation sets.
+fn evaluation(files: &[PathBuf], field: &str, config: &Config, progress: &Progress) -> Result<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for path in files {
+        let reader = inputs::reader(&record_args(std::slice::from_ref(path), None), config, None, progress)?;
+        let schema = reader.schema();
+        let ids = IdColumn::find(&schema, None)?;
+        let field = if has_field(&schema, field) { field.to_owned() } else { text_field(&schema, None, &[])? };
+        for batch in batches(&reader)? {
+            let batch = batch.map_err(unboxed)?;
+            let names = ids.ids(&batch)?;
+            let Some(texts) = batch.column(&field) else { continue };
+            let name = file_name(path);
+            let text = |row: usize| Some((format!("{name}: {}", names.value(row)), texts.text(row)?.to_owned()));
+            all.extend((0..batch.n_rows()).filter_map(text));
+        }
+    }
+    Ok(all)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

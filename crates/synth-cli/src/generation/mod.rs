@@ -1,0 +1,9 @@
+//! What the commands that make and judge texts share: the model that is asked, the user's texts, the filters.
+
+pub mod backend;
+pub mod chain;
+pub mod material;
+pub mod report;
+
+pub use backend::{Journals, bind};
+pub use material::Material;

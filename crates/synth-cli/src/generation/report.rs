@@ -1,0 +1,143 @@
+//! What a run of `generate` came to, for people and machines.
+
+use serde::Serialize;
+use synth::core::{ClassId, Embed};
+use synth::generate::{Budget, MICRODOLLARS, Moments, Spent, Stop, Tally, frechet_distance, self_bleu};
+
+use super::Material;
+use crate::errors::unboxed;
+use crate::table::{counted, plain, trimmed};
+
+/// What one filter did.
+#[derive(Serialize)]
+pub struct FilterYield {
+    pub filter: String,
+    pub seen: u64,
+    pub dropped: u64,
+    pub examples: Vec<DroppedText>,
+}
+
+/// An example of what a filter dropped.
+#[derive(Serialize)]
+pub struct DroppedText {
+    pub text: String,
+    pub reason: String,
+}
+
+/// What each filter did.
+pub fn yields(tallies: &[Tally]) -> Vec<FilterYield> {
+    let dropped = |tally: &Tally| {
+        let example = |dropped: &synth::generate::Dropped| DroppedText {
+            text: dropped.candidate.text.clone(),
+            reason: dropped.reason.clone(),
+        };
+        tally.examples.iter().map(example).collect()
+    };
+    tallies
+        .iter()
+        .map(|tally| FilterYield {
+            filter: tally.filter.to_owned(),
+            seen: tally.seen,
+            dropped: tally.dropped,
+            examples: dropped(tally),
+        })
+        .collect()
+}
+
+/// A table of what each filter did, with examples of what it dropped.
+pub fn yield_table(yields: &[FilterYield]) -> String {
+    if yields.is_empty() {
+        return "no filters\n".to_owned();
+    }
+    let mut table = plain(&["filter", "seen", "dropped", "kept"], 1);
+    for filter in yields {
+        let kept = match filter.seen {
+            0 => "-".to_owned(),
+            seen => format!("{:.0} %", 100.0 * (seen - filter.dropped) as f64 / seen as f64),
+        };
+        table.add_row([filter.filter.clone(), filter.seen.to_string(), filter.dropped.to_string(), kept]);
+    }
+    let mut text = trimmed(&table);
+    for filter in yields.iter().filter(|filter| !filter.examples.is_empty()) {
+        text.push_str(&format!("\ndropped by {}:\n", filter.filter));
+        for example in &filter.examples {
+            text.push_str(&format!("  {}\n    {}\n", one_line(&example.text), example.reason));
+        }
+    }
+    text
+}
+
+/// The beginning of a text, on one line.
+pub fn one_line(text: &str) -> String {
+    const CHARS: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// What was spent, as a sentence.
+pub fn spent(spent: &Spent) -> String {
+    let mut text = counted(spent.requests, "request", "requests");
+    if spent.recorded > 0 {
+        text.push_str(&format!(" ({} from the journal)", spent.recorded));
+    }
+    let tokens = spent.usage.prompt_tokens + spent.usage.completion_tokens;
+    if tokens > 0 {
+        text.push_str(&format!(", {tokens} tokens"));
+    }
+    match spent.microdollars {
+        Some(0) => {}
+        Some(sum) => text.push_str(&format!(", {:.4} dollars", sum as f64 / MICRODOLLARS as f64)),
+        None => text.push_str(", price unknown"),
+    }
+    text
+}
+
+/// Why fewer rows were kept than wanted.
+pub fn why(stop: Stop) -> Option<String> {
+    match stop {
+        Stop::Enough => None,
+        Stop::Budget(Budget::Requests(n)) => {
+            Some(format!("the budget of {n} requests is used up; allow more: --budget {}req", 5 * n))
+        }
+        Stop::Budget(budget) => Some(format!("the budget of {budget} is used up; allow more with --budget")),
+        Stop::Dry(made) => Some(format!(
+            "the last {} all failed the filters; see what each dropped, and relax it under [filters], or change the \
+             prompt",
+            counted(made, "candidate", "candidates")
+        )),
+    }
+}
+
+/// How alike kept and real texts are.
+#[derive(Serialize)]
+pub struct Likeness {
+    /// Fréchet distance of the kept texts to the real ones of the class, on TF-IDF of words.
+    pub frechet: Option<f64>,
+    /// Self-BLEU of the kept texts, from 0 (nothing in common) to 1 (all the same).
+    pub self_bleu: Option<f64>,
+    /// Self-BLEU of as many real texts.
+    pub self_bleu_real: Option<f64>,
+}
+
+/// Runs of up to so many words, as is usual for BLEU.
+const N_WORDS: usize = 4;
+
+/// Measures kept texts against the real ones of their class.
+pub fn likeness(material: &Material, class: ClassId, kept: &[&str]) -> anyhow::Result<Likeness> {
+    let real: Vec<&str> = material.sources.of_class(class).map(|source| source.text.as_str()).collect();
+    let embed = if real.len() > 1 && kept.len() > 1 { material.embed()? } else { None };
+    let frechet = match embed {
+        Some(embed) => frechet_distance(&moments(material, &*embed, &real)?, &moments(material, &*embed, kept)?),
+        None => None,
+    };
+    let sample = &real[..real.len().min(kept.len())];
+    Ok(Likeness { frechet, self_bleu: self_bleu(kept, N_WORDS), self_bleu_real: self_bleu(sample, N_WORDS) })
+}
+
+fn moments(material: &Material, embed: &dyn Embed, texts: &[&str]) -> anyhow::Result<Moments> {
+    let embedded = embed.embed(&material.records.dataset(texts)).map_err(unboxed)?;
+    Ok(Moments::of(embedded.view()))
+}

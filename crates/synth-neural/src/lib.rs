@@ -1,0 +1,38 @@
+//! Models that run in the process: a local language model.
+//!
+//! ```no_run
+//! use synth_generate::Generator;
+//! use synth_neural::{LocalLlm, LocalLlmSettings, ModelSource};
+//!
+//! let model = LocalLlm::open(&LocalLlmSettings::of(ModelSource::Path("SmolLM2.gguf".into())), &mut |_| {})?;
+//! assert_eq!(model.detokenize(&model.tokenize("so good")), "so good");
+//! assert_eq!(model.n_tokens("so good"), 2);
+//! # Ok::<(), synth_neural::NeuralError>(())
+//! ```
+//!
+//! In the order in which they come into play:
+//!
+//! - [`HubModel`]: weights from the Hugging Face hub, kept in a cache.
+//! - [`LocalLlmSettings`], [`ModelSource`]: which model, and how much of it at once.
+//! - [`LocalLlm`]: the model, a [`Generator`](synth_generate::Generator).
+//! - [`NeuralError`]: what can go wrong.
+//!
+//! Known are models of the llama architecture with the tokenizer of SmolLM2, in any of the blocks that candle
+//! computes with (F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q6_K). Others are refused by name.
+
+mod chat;
+mod error;
+mod gguf;
+mod hub;
+mod linear;
+mod llama;
+mod local_llm;
+mod parallel;
+mod sampling;
+#[cfg(test)]
+mod tiny;
+mod tokenizer;
+
+pub use error::NeuralError;
+pub use hub::{Download, HubModel, HubToken, OnDownload};
+pub use local_llm::{GreedyToken, LocalLlm, LocalLlmSettings, ModelSource};

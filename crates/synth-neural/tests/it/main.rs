@@ -1,0 +1,4 @@
+//! Tests through the public interface: the hub by a server in the test, real weights where there are some.
+
+mod hub;
+mod real;
