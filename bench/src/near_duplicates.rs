@@ -64,7 +64,7 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
             named.push(None);
         }
         filter.keep(&kept)?;
-        if named.len() % 50_000 == 0 {
+        if named.len().is_multiple_of(50_000) {
             println!(
                 "{:>7} texts, {} kept: {:.1} MiB more resident, {:.2} CPU s, {:.2} s",
                 named.len(),

@@ -44,9 +44,9 @@ const EXAMPLES: usize = 3;
 impl FilterChain {
     /// Filters in the order in which they judge.
     pub fn new(filters: Vec<Box<dyn Filter>>) -> Self {
-        let tally =
-            |filter: &Box<dyn Filter>| Tally { filter: filter.name(), seen: 0, dropped: 0, examples: Vec::new() };
-        Self { tallies: filters.iter().map(tally).collect(), filters }
+        let names = filters.iter().map(|filter| filter.name());
+        let tallies = names.map(|filter| Tally { filter, seen: 0, dropped: 0, examples: Vec::new() }).collect();
+        Self { tallies, filters }
     }
 
     /// What each filter did so far, in their order.

@@ -117,7 +117,6 @@ impl Pipeline<'_> {
     }
 
     /// The responses of a round, each at the place of its request; and the budget, if it had no room for some.
-    #[expect(clippy::type_complexity, reason = "used once, next to where it is made")]
     fn responses(
         &self,
         planned: &[Planned],

@@ -475,7 +475,8 @@ mod tests {
             },
         ];
         let alone = open(&Tiny::default(), 1);
-        let expected: Vec<Outcome> = requests.iter().flat_map(|one| answers(&alone, &[one.clone()]).0).collect();
+        let expected: Vec<Outcome> =
+            requests.iter().flat_map(|one| answers(&alone, std::slice::from_ref(one)).0).collect();
         for batch in [1, 2, 3, 16] {
             let (outcomes, order) = answers(&open(&Tiny::default(), batch), &requests);
             assert_eq!(outcomes, expected, "{batch} at once");

@@ -21,7 +21,7 @@ use crate::args::{Common, FilterArgs};
 use crate::commands::generate::prompts;
 use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
-use crate::generation::chain::Maker;
+use crate::generation::chain::{Judging, Maker};
 use crate::generation::material::{record_args, text_field};
 use crate::generation::report::{self, FilterYield};
 use crate::generation::{Journals, Material, backend};
@@ -153,13 +153,7 @@ fn reasons(batch: &Dataset, mut dropped: Vec<Dropped>, schema: &SchemaRef) -> Re
 }
 
 /// Who judges, if a judge is among the filters.
-#[expect(clippy::type_complexity, reason = "what the maker of filters takes")]
-fn judge(
-    args: &FilterArgs,
-    config: &Config,
-    material: &Material,
-    progress: &Progress,
-) -> Result<Option<(Arc<dyn Generator>, Plan, synth::generate::Prompts)>> {
+fn judge(args: &FilterArgs, config: &Config, material: &Material, progress: &Progress) -> Result<Option<Judging>> {
     let named = or_file(&args.material.filters, &config.filters.order);
     let Some(first) = material.classes.at(0).filter(|_| named.iter().any(|name| name == "judge")) else {
         return Ok(None);
@@ -187,7 +181,7 @@ fn judge(
         sampling: Sampling::greedy(),
         seed: 0,
     };
-    Ok(Some((generator, plan, prompts(config)?)))
+    Ok(Some(Judging { generator, plan, prompts: prompts(config)? }))
 }
 
 fn describe(summary: &Summary) -> String {

@@ -19,7 +19,10 @@ use crate::args::{BackendKind, Common, GenerateArgs, MadeKind};
 use crate::config::Config;
 use crate::errors::{FOUND, hinted};
 use crate::generation::report::{self, FilterYield, Likeness};
-use crate::generation::{Journals, Material, backend, chain::Maker};
+use crate::generation::{
+    Journals, Material, backend,
+    chain::{Judging, Maker},
+};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -253,7 +256,7 @@ impl<'a> Job<'a> {
     }
 
     /// Who judges, if a judge is among the filters: the same model, or for augmentation the one that is configured.
-    fn judge(&self, recorded: &Recorded) -> Result<Option<(Arc<dyn Generator>, Plan, Prompts)>> {
+    fn judge(&self, recorded: &Recorded) -> Result<Option<Judging>> {
         let named = self.args.material.filters.iter().chain(&self.config.filters.order).any(|name| name == "judge");
         if !named {
             return Ok(None);
@@ -267,7 +270,7 @@ impl<'a> Job<'a> {
             }
             _ => Arc::new(recorded.clone()),
         };
-        Ok(Some((generator, self.plan.clone(), self.prompts.clone())))
+        Ok(Some(Judging { generator, plan: self.plan.clone(), prompts: self.prompts.clone() }))
     }
 
     fn writer(&self) -> Result<Writer> {

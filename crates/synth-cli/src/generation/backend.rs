@@ -1,6 +1,6 @@
 //! From flags, settings and the environment to the model that is asked.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -217,10 +217,6 @@ impl Journals {
         let path = config.generate.journal.clone().unwrap_or_else(default);
         let budget = args.budget.as_ref().or(config.generate.budget.as_ref());
         Ok(Self { path, budget: budget.map(|text| text.parse()).transpose()?.unwrap_or_default() })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Opens the journal for a run, and makes the folder it is in.

@@ -37,9 +37,16 @@ pub struct Maker<'a> {
     pub kind: Option<Kind>,
     pub class: Option<ClassId>,
     pub against: Option<ClassId>,
-    /// Who judges, with what is said of classes and texts in its prompt.
-    pub judge: Option<(Arc<dyn Generator>, Plan, Prompts)>,
+    pub judge: Option<Judging>,
     pub progress: &'a Progress,
+}
+
+/// Who judges, and what its prompt says of classes and texts.
+#[derive(Clone)]
+pub struct Judging {
+    pub generator: Arc<dyn Generator>,
+    pub plan: Plan,
+    pub prompts: Prompts,
 }
 
 /// How much longer or shorter than real ones made texts may be.
@@ -145,7 +152,7 @@ impl Maker<'_> {
                 Box::new(frechet)
             }
             "judge" => {
-                let (generator, plan, prompts) =
+                let Judging { generator, plan, prompts } =
                     self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
                 let rubric = move |candidate: &Candidate| {
                     let class = candidate.wanted.unwrap_or(plan.class);
