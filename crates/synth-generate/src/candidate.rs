@@ -30,7 +30,7 @@ pub struct Provenance {
     pub generator: String,
     /// [`Generator::model`](crate::Generator::model).
     pub model: String,
-    /// The prompt as it was sent; for augmentation what was done to the source.
+    /// The prompt as it was sent; empty where a text was changed without one.
     pub prompt: String,
     /// The key of the request in the journal, in hexadecimal.
     pub request: String,

@@ -1,5 +1,46 @@
 //! Examples that were missing: made by generators, judged by filters, traced from prompt to row.
 //!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use synth_core::{ClassSet, Silent};
+//! use synth_generate::{
+//!     Augmenter, AugmenterSettings, Budget, Duplicates, DuplicatesSettings, FilterChain, Grid, Journal, Kind, Pipeline,
+//!     Plan, Prompts, Recorded, Sampling, Source, Sources,
+//! };
+//!
+//! let classes = ClassSet::new(["delivery", "billing"])?;
+//! let text = "Where is my parcel? It should have been here last week, and nobody answers the phone.";
+//! let source = Source { id: "t-1".into(), text: text.into(), class: classes.id("delivery"), probs: None };
+//! let sources = Sources::new(vec![source], classes.len());
+//! let plan = Plan {
+//!     kind: Kind::Augment,
+//!     descriptions: vec![String::new(); 2],
+//!     class: classes.id("delivery").unwrap(),
+//!     against: None,
+//!     classes,
+//!     domain: "messages".into(),
+//!     style: String::new(),
+//!     per_request: 4,
+//!     few_shot: 0,
+//!     list: false,
+//!     max_tokens: 1,
+//!     sampling: Sampling::default(),
+//!     seed: 7,
+//! };
+//! let augmenter = Arc::new(Augmenter::new(AugmenterSettings::default())?);
+//! let generator = Recorded::new(augmenter, Arc::new(Journal::in_memory()?), Budget::Requests(10))?;
+//! let duplicates = Duplicates::new(&DuplicatesSettings { similarity: 1.0 }, [("t-1", text)])?;
+//! let mut filters = FilterChain::new(vec![Box::new(duplicates)]);
+//!
+//! let prompts = Prompts::built_in();
+//! let pipeline = Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &generator, round: 8 };
+//! let (outcome, _) = pipeline.run(3, Grid::new(Vec::new(), 7), &mut filters, &Silent)?;
+//! assert_eq!(outcome.kept.len(), 3);
+//! assert_eq!(outcome.kept[0].provenance.parents, ["t-1"]);
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
 //! In the order in which data passes through them:
 //!
 //! - [`Sources`], [`Prompts`], [`Grid`], [`Plan`]: from the user's texts and wishes to requests.

@@ -52,8 +52,11 @@ pub struct Outcome {
     pub failed: (u64, Option<GenerateError>),
 }
 
-/// A run in which so many rounds bring nothing will not bring anything.
-const DRY_ROUNDS: u32 = 5;
+/// A run in which so many candidates in a row are dropped will not bring anything.
+const DRY_CANDIDATES: usize = 100;
+
+/// Nor will one in which so many rounds bring next to no candidates.
+const DRY_ROUNDS: u32 = 50;
 
 impl Pipeline<'_> {
     /// Makes candidates until `n` are kept. The grid comes back with what each cell came to.
@@ -96,8 +99,9 @@ impl Pipeline<'_> {
             } else {
                 dry += 1;
             }
-            if dry == DRY_ROUNDS {
-                outcome.stop = Stop::Dry((outcome.made.len() - dry_from) as u64);
+            let dropped = outcome.made.len() - dry_from;
+            if dropped >= DRY_CANDIDATES || dry == DRY_ROUNDS {
+                outcome.stop = Stop::Dry(dropped as u64);
                 break;
             }
         }
@@ -354,7 +358,7 @@ mod tests {
         let pipeline = Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 4 };
         let mut filters = FilterChain::new(vec![Box::new(Nothing)]);
         let outcome = pipeline.run(50, Grid::new(Vec::new(), 1), &mut filters, &Silent).unwrap().0;
-        assert_eq!(outcome.stop, Stop::Dry(40));
-        assert_eq!(filters.tallies()[0].dropped, 40);
+        assert_eq!(outcome.stop, Stop::Dry(104));
+        assert_eq!(filters.tallies()[0].dropped, 104);
     }
 }

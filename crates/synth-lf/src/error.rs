@@ -83,7 +83,7 @@ impl LfError {
                 hints
             }
             Self::Unbound { .. } => {
-                vec!["name a model in synth.toml; a program of your own binds one with `LfSet::bind`".to_owned()]
+                vec!["bind a model with `LfSet::bind`".to_owned()]
             }
             Self::OtherClasses { .. } => vec!["make them agree, order included".to_owned()],
             _ => Vec::new(),

@@ -1,7 +1,7 @@
 //! A model of a few kilobytes with random weights, in the layout of a real file, for tests.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
 use candle_core::quantized::gguf_file::{Value, write};
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -69,8 +69,8 @@ pub(crate) fn id(token: &str) -> u32 {
 
 /// The file, in a temporary one.
 pub(crate) fn file(tiny: &Tiny) -> NamedTempFile {
-    let file = NamedTempFile::with_suffix(".gguf").expect("a temporary file");
-    std::fs::write(file.path(), bytes(tiny)).expect("written");
+    let mut file = NamedTempFile::with_suffix(".gguf").expect("a temporary file");
+    file.write_all(&bytes(tiny)).expect("written");
     file
 }
 

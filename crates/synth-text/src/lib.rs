@@ -1,5 +1,4 @@
-//! How synth takes texts apart: words, tokens, a case folding that keeps byte positions, and shingles by which near
-//! copies are found.
+//! How synth takes texts apart: words, tokens, case folding that keeps positions, and shingles that find near copies.
 //!
 //! ```
 //! use synth_text::{Folded, count_words, tokens, words};

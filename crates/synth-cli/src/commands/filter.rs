@@ -12,7 +12,7 @@ use arrow_select::take::take_record_batch;
 use serde::Serialize;
 use synth::batches;
 use synth::core::{ClassId, Dataset, Event, Observer, Stage};
-use synth::generate::{Candidate, Dropped, Generator, Kind, Plan, Provenance, Recorded, RunMode, Sampling};
+use synth::generate::{Candidate, Dropped, Kind, Plan, Provenance, Recorded, RunMode, Sampling};
 use synth::io::RecordWriter;
 use synth::io::gold::GoldColumn;
 use synth::io::ids::IdColumn;

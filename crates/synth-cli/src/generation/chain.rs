@@ -49,8 +49,10 @@ pub struct Judging {
     pub prompts: Prompts,
 }
 
-/// How much longer or shorter than real ones made texts may be.
-const LENGTH_FACTOR: f64 = 2.0;
+/// How much longer or shorter than real ones made texts may be: more where few texts show what is usual.
+fn length_factor(n_texts: usize) -> f64 {
+    if n_texts < 100 { 4.0 } else { 2.0 }
+}
 
 impl Maker<'_> {
     /// The filters by these names, else those of the settings, else all that there is something for.
@@ -98,7 +100,7 @@ impl Maker<'_> {
                 Some(length) => length.clone(),
                 None => {
                     let texts: Vec<&str> = material.sources.all().iter().map(|source| source.text.as_str()).collect();
-                    Length::of_texts(&texts, LENGTH_FACTOR)?
+                    Length::of_texts(&texts, length_factor(texts.len()))?
                 }
             }),
             "leftovers" => Box::new(Leftovers::new(&config.leftovers)?),

@@ -123,14 +123,14 @@ fn a_function_that_asks_a_model_needs_one() {
     assert_snapshot!(project.run("lfs --data mails.jsonl --lfs ask.lf"), @"
     exit code: 2
     ---- stderr ----
-    error: labeling function `promo` asks a model, and none is bound
-    hint: name a model in synth.toml; a program of your own binds one with `LfSet::bind`
+    error: no language model is configured
+    hint: name a server: --llm-url http://localhost:8000/v1 --llm-model NAME, or `base-url` and `model` under [llm] in synth.toml; or let one run here: --backend local, whose weights (145 MB) are fetched once; `synth generate --kind augment` needs neither
     ");
     assert_snapshot!(project.run("label --data mails.jsonl --lfs ask.lf --out soft.jsonl"), @"
     exit code: 2
     ---- stderr ----
-    error: labeling function `promo` asks a model, and none is bound
-    hint: name a model in synth.toml; a program of your own binds one with `LfSet::bind`
+    error: no language model is configured
+    hint: name a server: --llm-url http://localhost:8000/v1 --llm-model NAME, or `base-url` and `model` under [llm] in synth.toml; or let one run here: --backend local, whose weights (145 MB) are fetched once; `synth generate --kind augment` needs neither
     ");
     assert!(!project.names().contains(&"soft.jsonl".to_owned()));
 }

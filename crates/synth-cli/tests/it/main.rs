@@ -4,6 +4,7 @@ mod bad_input;
 mod check_and_fmt;
 mod compare;
 mod determinism;
+mod generate;
 mod interrupt;
 mod label;
 mod lfs;
@@ -80,10 +81,12 @@ impl Project {
     fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_synth"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SYNTH_") {
+            if name.to_string_lossy().starts_with("SYNTH_") || name == "OPENAI_API_KEY" {
                 command.env_remove(name);
             }
         }
+        // No weights that somebody fetched before.
+        command.env("XDG_CACHE_HOME", self.0.path());
         command.args(args.split_whitespace()).current_dir(self.0.path()).env("NO_COLOR", "1");
         command
     }

@@ -166,7 +166,7 @@ fn settings_that_are_none() {
     assert_snapshot!(check("[labels]\nmodel = \"majority\"\n"), @"
     exit code: 2
     ---- stderr ----
-    error: unknown field `labels`, expected one of `data`, `lfs`, `label`
+    error: unknown field `labels`, expected one of `data`, `lfs`, `label`, `generate`, `filters`, `augment`, `llm`, `local`
      --> synth.toml:1:2
       |
     1 | [labels]
@@ -222,7 +222,7 @@ fn flags_that_are_none() {
     ---- stderr ----
     error: unrecognized subcommand 'lable'
 
-      tip: a similar subcommand exists: 'label'
+      tip: some similar subcommands exist: 'blame', 'label'
 
     Usage: synth [OPTIONS] <COMMAND>
 

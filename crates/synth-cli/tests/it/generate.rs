@@ -1,0 +1,387 @@
+//! `synth generate`, `augment`, `filter`, `prompts` and `blame`.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use crate::Project;
+
+/// A server with the interface of OpenAI, whose answer depends on the request alone. It ends with the program.
+struct Server {
+    url: String,
+    /// How often each request was answered, by its body.
+    asked: Arc<Mutex<HashMap<String, usize>>>,
+    /// The headers of all requests.
+    headers: Arc<Mutex<String>>,
+}
+
+impl Server {
+    fn start(delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let server = Self { url, asked: Arc::default(), headers: Arc::default() };
+        let (asked, headers) = (Arc::clone(&server.asked), Arc::clone(&server.headers));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (asked, headers) = (Arc::clone(&asked), Arc::clone(&headers));
+                std::thread::spawn(move || serve(stream, delay, &asked, &headers));
+            }
+        });
+        server
+    }
+
+    fn n_asked(&self) -> usize {
+        self.asked.lock().unwrap().values().sum()
+    }
+}
+
+fn serve(stream: TcpStream, delay: Duration, asked: &Mutex<HashMap<String, usize>>, headers: &Mutex<String>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            headers.lock().unwrap().push_str(&line);
+        }
+        let mut body = vec![0; length];
+        if reader.read_exact(&mut body).is_err() {
+            return;
+        }
+        std::thread::sleep(delay);
+        let body = String::from_utf8(body).unwrap();
+        let content = answer(&body);
+        *asked.lock().unwrap().entry(body).or_default() += 1;
+        let answer = serde_json::json!({
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": content } }],
+            "usage": { "prompt_tokens": 100, "completion_tokens": 20 },
+        })
+        .to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", answer.len());
+        if reader.get_mut().write_all((head + &answer).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Texts that depend on the seed of the request, some of them of no use; a grade; or a yes or no.
+fn answer(body: &str) -> String {
+    let request: serde_json::Value = serde_json::from_str(body).unwrap();
+    let prompt = request["messages"].to_string();
+    if prompt.contains("Grade this text") {
+        return r#"{"answer": "5"}"#.to_owned();
+    }
+    if prompt.contains("advertise") {
+        let yes = prompt.contains("http");
+        return format!(r#"{{"answer": "{}"}}"#, if yes { "yes" } else { "no" });
+    }
+    let seed = request["seed"].as_u64().unwrap();
+    const WORDS: [&str; 8] = ["garden", "lottery", "holiday", "kitchen", "computer", "bicycle", "theatre", "medicine"];
+    let word = |i: u64| WORDS[(seed >> (3 * i)) as usize % 8];
+    let items = [
+        format!("win money for your {} and {} at http://{}.example/{seed}", word(0), word(1), word(2)),
+        "As an AI language model, I cannot write spam.".to_owned(),
+        format!("the free {} of number {seed} brings money to every {}", word(3), word(4)),
+    ];
+    serde_json::json!({ "items": items }).to_string()
+}
+
+const SETTINGS: &str = "[data]\nfiles = [\"mails.jsonl\"]\ngold = \"gold\"\n[lfs]\nfiles = [\"spam.lf\"]\n";
+
+fn project() -> Project {
+    let project = Project::new();
+    project.file("synth.toml", SETTINGS);
+    project
+}
+
+#[test]
+fn variants_of_a_class_say_where_they_come_from() {
+    let project = project();
+    assert_snapshot!(project.run("generate --class ham --kind augment --n 3 --seed 1 --filters length --out rows.jsonl"), @"
+    exit code: 0
+    ---- stderr ----
+    filter  seen  dropped   kept
+    length     4        0  100 %
+
+    kept texts: Fréchet distance to the real ones 1.080; self-BLEU 1.000, of as many real ones 0.061
+    augment by augmentation with WordNet 3.0: kept 3 of 4 made; 8 requests
+    wrote rows.jsonl
+    ");
+    let rows = project.read("rows.jsonl");
+    assert_eq!(rows.lines().count(), 3);
+    let first: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["wanted"], &first["label"]), (&"ham".into(), &"ham".into()));
+    assert!(["b", "c", "d", "f"].contains(&first["provenance"]["parents"][0].as_str().unwrap()));
+    // The same from each format.
+    for out in ["rows.parquet", "rows.csv", "rows.arrow"] {
+        project.done(&format!("generate --class ham --kind augment --n 3 --seed 1 --filters length --out {out}"));
+        assert_eq!(project.done(&format!("blame {out} 0")), project.done("blame rows.jsonl 0"), "{out}");
+    }
+}
+
+#[test]
+fn a_server_is_asked_and_never_twice_for_the_same() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let args = format!("generate --class spam --n 6 --llm-url {} --llm-model m --out rows.jsonl", server.url);
+    let shown = project.run(&args);
+    assert!(shown.starts_with("exit code: 0"), "{shown}");
+    assert!(shown.contains("As an AI language model, I cannot write spam."), "{shown}");
+    let (rows, n) = (project.bytes("rows.jsonl"), server.n_asked());
+    assert!(n >= 3);
+    // Nothing new is asked for the same, nor with other filters.
+    project.done(&args);
+    assert_eq!((project.bytes("rows.jsonl"), server.n_asked()), (rows, n));
+    project.done(&format!("{args} --filters leftovers"));
+    assert_eq!(server.n_asked(), n);
+    project.done(&format!("{args} --no-cache"));
+    assert_eq!(server.n_asked(), 2 * n);
+    let blame = project.done("blame rows.jsonl 0");
+    assert!(blame.contains("model  m\n") && blame.contains("leftovers passed"), "{blame}");
+}
+
+#[test]
+fn the_key_is_nowhere_but_in_its_header() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let key = "sk-very-secret-0123456789";
+    project.file(
+        "synth.toml",
+        format!("{SETTINGS}[llm]\nbase-url = \"{}\"\nmodel = \"m\"\napi-key-env = \"MY_KEY\"\n", server.url),
+    );
+    let shown = project.run_with(&[("MY_KEY", key)], "generate --class spam --n 2 --out rows.jsonl");
+    assert!(server.headers.lock().unwrap().contains(key));
+    assert!(!shown.contains(key));
+    let mut folders = vec![project.path("")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()), "{}", path.display());
+            }
+        }
+    }
+    assert_snapshot!(project.run("generate --class spam --n 2"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the environment has no key in `MY_KEY`
+    hint: set the variable that `api-key-env` under [llm] names, or leave the setting out for a server without keys
+    ");
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_and_ends_the_same() {
+    let server = Server::start(Duration::from_millis(15));
+    let args = |more: &str| {
+        format!("generate --class spam --n 60 --llm-url {} --llm-model m --out rows.jsonl{more}", server.url)
+    };
+    let whole = project();
+    whole.done(&args(""));
+    let expected = whole.bytes("rows.jsonl");
+    let project = project();
+    server.asked.lock().unwrap().clear();
+    let kills = AtomicUsize::new(0);
+    for wait in 1_u64.. {
+        let more = if project.path(".synth").exists() && wait > 1 { " --resume" } else { "" };
+        let mut child = project.command(&args(more)).stderr(std::process::Stdio::null()).spawn().unwrap();
+        // From before the journal exists to the last rows; a little later each time.
+        std::thread::sleep(Duration::from_millis(20 + 7 * wait % 160));
+        if child.try_wait().unwrap().is_some_and(|status| status.success()) {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What is there is whole: the file appears at once.
+        if project.path("rows.jsonl").exists() {
+            assert_eq!(project.bytes("rows.jsonl"), expected);
+        }
+        if kills.fetch_add(1, Ordering::Relaxed) > 40 {
+            project.done(&args(" --resume"));
+            break;
+        }
+    }
+    assert!(kills.into_inner() > 0);
+    assert_eq!(project.bytes("rows.jsonl"), expected);
+}
+
+#[test]
+fn a_budget_ends_a_run() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let url = &server.url;
+    let shown =
+        project.run(&format!("generate --class spam --n 50 --budget 3req --llm-url {url} --llm-model m --out r.jsonl"));
+    assert!(shown.starts_with("exit code: 1"), "{shown}");
+    assert!(shown.contains("the budget of 3 requests is used up; allow more: --budget 15req"), "{shown}");
+    assert_eq!(server.n_asked(), 3);
+    let shown = project.run(&format!("generate --class spam --n 50 --budget 1usd --llm-url {url} --llm-model m"));
+    assert!(shown.contains("a budget of money needs a price"), "{shown}");
+    let shown = project.run(&format!("generate --class spam --dry-run --llm-url {url} --llm-model m"));
+    assert!(shown.contains("nothing was sent") && server.n_asked() == 3, "{shown}");
+}
+
+#[test]
+fn a_judge_and_prompted_functions_ask_too() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let url = &server.url;
+    project.done(&format!("generate --class spam --n 2 --filters judge --llm-url {url} --llm-model m --out r.jsonl"));
+    assert!(project.read("r.jsonl").contains(r#""filter":"judge","score":5.0"#));
+    project.file(
+        "ask.lf",
+        "classes ham, spam\nlf promo ask \"Does this advertise something? {text}\" spam when \"yes\" ham when \"no\"\n",
+    );
+    let shown = project.done(&format!("lfs --data mails.jsonl --lfs ask.lf spam.lf --llm-url {url} --llm-model m"));
+    assert!(shown.contains("promo  ") && shown.contains("asked"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_made() {
+    let project = project();
+    let run = |args: &str| project.run(args);
+    assert_snapshot!(run("generate --class eggs --kind augment"), @"
+    exit code: 2
+    ---- stderr ----
+    error: --class: there is no class `eggs`
+    hint: the classes are ham, spam
+    ");
+    assert_snapshot!(run("generate --class spam"), @"
+    exit code: 2
+    ---- stderr ----
+    error: no language model is configured
+    hint: name a server: --llm-url http://localhost:8000/v1 --llm-model NAME, or `base-url` and `model` under [llm] in synth.toml; or let one run here: --backend local, whose weights (145 MB) are fetched once; `synth generate --kind augment` needs neither
+    ");
+    assert_snapshot!(run("generate --class spam --kind edge-cases"), @"
+    exit code: 2
+    ---- stderr ----
+    error: edge cases need another class to border on
+    hint: name it: synth generate --class X --kind edge-cases --against Y
+    ");
+    assert_snapshot!(run("generate --class spam --against ham --kind augment"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--against` means nothing for `--kind augment`
+    hint: it goes with --kind edge-cases
+    ");
+    assert_snapshot!(run("generate --class spam --kind augment --filters lenght"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no filter `lenght`
+    hint: there are: length, leftovers, language, duplicates, contamination, diversity, agreement, confidence, frechet, judge, or none
+    ");
+    assert_snapshot!(run("generate --class spam --kind augment --budget 5eur"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `budget` is 5eur, expected a number of requests, tokens or dollars, such as 500req, 100ktok or 2usd
+    ");
+    assert_snapshot!(run("generate --class spam --kind augment --json"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the rows and `--json` both go to stdout
+    hint: name a file for the rows: --out rows.jsonl
+    ");
+    assert_snapshot!(run("generate --class spam --llm-url http://127.0.0.1:9/v1 --llm-model m --resume"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the journal `.synth/journal.sqlite` has no unfinished run like this one
+    hint: without --resume the run starts, and still pays for no response that is recorded
+    ");
+    assert_snapshot!(run("blame mails.jsonl 0"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `mails.jsonl` has no field `provenance`
+    hint: rows that `synth generate` and `synth augment` write have one
+    ");
+}
+
+#[test]
+fn every_record_is_augmented_and_keeps_its_fields() {
+    let project = Project::new();
+    assert_snapshot!(project.run("augment --data mails.jsonl --per-record 2 --gold gold --out more.jsonl"), @"
+    exit code: 0
+    ---- stderr ----
+    6 records, 6 variants made, 3 kept
+    3 records could not be changed
+    label  before   share  after   share
+    ham         4  66.7 %      5  55.6 %
+    spam        2  33.3 %      4  44.4 %
+    wrote more.jsonl
+    ");
+    let more = project.read("more.jsonl");
+    let rows: Vec<serde_json::Value> = more.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let originals = rows.iter().filter(|row| row["provenance"].is_null()).count();
+    assert_eq!(originals, 6);
+    for row in rows.iter().filter(|row| !row["provenance"].is_null()) {
+        let parent = rows.iter().find(|other| other["id"] == row["provenance"]["parents"][0]).unwrap();
+        assert_eq!(row["gold"], parent["gold"]);
+        assert_ne!(row["text"], parent["text"]);
+    }
+}
+
+#[test]
+fn filters_judge_what_comes_from_elsewhere() {
+    let project = Project::new();
+    project.file(
+        "made.jsonl",
+        "{\"id\":1,\"text\":\"see you at lunch, thanks\",\"label\":\"ham\"}\n\
+         {\"id\":2,\"text\":\"As an AI language model, I cannot do that\",\"label\":\"ham\"}\n\
+         {\"id\":3,\"text\":\"thanks for the dinner yesterday\",\"label\":\"ham\"}\n",
+    );
+    assert_snapshot!(project.run("filter --data made.jsonl --from mails.jsonl --classes ham,spam --out kept.jsonl --dropped bad.csv"), @r#"
+    exit code: 0
+    ---- stderr ----
+    frechet: the filter `frechet` lets texts of a class pass unmeasured where it has few real texts: 64 are needed for 32 coordinates, and there are 6
+    filter      seen  dropped   kept
+    length         3        0  100 %
+    leftovers      3        1   67 %
+    language       2        0  100 %
+    duplicates     2        1   50 %
+    diversity      1        0  100 %
+    frechet        1        0  100 %
+
+    dropped by leftovers:
+      As an AI language model, I cannot do that
+        a leftover (self): "As an AI language model"
+
+    dropped by duplicates:
+      see you at lunch, thanks
+        the same text as b
+
+    kept 1 of 3 records
+    wrote kept.jsonl
+    "#);
+    assert_snapshot!(project.read("kept.jsonl"), @r#"{"id":3,"text":"thanks for the dinner yesterday","label":"ham"}"#);
+    assert_snapshot!(project.read("bad.csv"), @r#"
+    id,text,label,filter,reason
+    1,"see you at lunch, thanks",ham,duplicates,the same text as b
+    2,"As an AI language model, I cannot do that",ham,leftovers,"a leftover (self): ""As an AI language model"""
+    "#);
+}
+
+#[test]
+fn templates_are_shown_and_replaced() {
+    let project = project();
+    assert!(project.done("prompts --kind judge").contains("{% block user %}Grade this text"));
+    std::fs::create_dir(project.path("prompts")).unwrap();
+    project.file("prompts/judge.j2", "{% block system %}{% endblock %}{% block user %}{{ clas }}{% endblock %}");
+    project.file("synth.toml", format!("{SETTINGS}[generate]\nprompts = \"prompts\"\n"));
+    assert_snapshot!(project.run("prompts"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the template prompts/judge.j2 has a mistake in line 1: undefined value: `clas` is undefined
+    hint: `synth prompts` shows the templates in force, and what each is given
+    ");
+}
