@@ -10,4 +10,6 @@ folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 export RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 "${CARGO_TARGET_DIR:-target}/release/synth-bench" near-duplicates "$folder"
-"$PYTHON" bench/peers/datasketch_minhash.py "$folder"
+for hash in sha1 crc32; do
+    "$PYTHON" bench/peers/datasketch_minhash.py "$folder" "$hash"
+done

@@ -3,6 +3,8 @@
 //!     cargo run --release -p synth-examples --example 7_candle
 
 mod demo;
+#[path = "demo/dense.rs"]
+mod dense;
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::log_softmax;
@@ -32,7 +34,7 @@ fn main() -> Result<(), BoxError> {
     let (records, soft) = demo::labelled()?;
     let spec = FeatureSpec { texts: vec![TextSpec::of("text")], ..FeatureSpec::default() };
     let features = Features::fit(spec, [Ok(records.clone())], |row| soft.covered(row as usize))?;
-    let all = tensor(&demo::dense(&features.of_records(&records)?))?;
+    let all = tensor(&dense::dense(&features.of_records(&records)?))?;
 
     // What no function voted on has no label of its own, so it does not teach.
     let covered: Vec<u32> = (0..soft.n_rows() as u32).filter(|&row| soft.covered(row as usize)).collect();

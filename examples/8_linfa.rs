@@ -3,6 +3,8 @@
 //!     cargo run --release -p synth-examples --example 8_linfa
 
 mod demo;
+#[path = "demo/dense.rs"]
+mod dense;
 
 use linfa::Dataset as Rows;
 use linfa::traits::{Fit, Predict as _};
@@ -16,7 +18,7 @@ fn main() -> Result<(), BoxError> {
     let words = TextSpec { words: Some([1, 1]), ..TextSpec::of("text") };
     let spec = FeatureSpec { texts: vec![words], ..FeatureSpec::default() };
     let features = Features::fit(spec, [Ok(records.clone())], |row| soft.covered(row as usize))?;
-    let x = demo::dense(&features.of_records(&records)?);
+    let x = dense::dense(&features.of_records(&records)?);
 
     // A record stands there once for each class, with its probability as weight.
     let covered: Vec<usize> = (0..soft.n_rows()).filter(|&row| soft.covered(row)).collect();

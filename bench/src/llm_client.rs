@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use synth_core::Silent;
-use synth_generate::{AnswerForm, Generator, Input, Prompt, Request, Sampling, Sink};
+use synth_generate::{AnswerForm, Budget, Generator, Input, Journal, Prompt, Recorded, Request, RunMode, Sampling};
 use synth_llm::{OpenAi, OpenAiSettings};
 
 const LATENCY: Duration = Duration::from_millis(200);
@@ -26,12 +26,12 @@ pub(crate) fn run() -> Result<()> {
     println!("{REQUESTS} requests, {CONCURRENCY} at once, {} ms each", LATENCY.as_millis());
     for _ in 0..3 {
         let server = Server::start(Duration::ZERO..Duration::ZERO)?;
-        let wall = drive(&server, &requests, &mut |_| ControlFlow::Continue(()))?.as_secs_f64();
+        let wall = drive(&server, &requests)?.as_secs_f64();
         println!("  {wall:.3} s, {:.3} times the ideal {ideal:.3} s, {} calls", wall / ideal, server.calls().len());
     }
     println!("429 from {:?} to {:?}, with Retry-After: 1", STORM.start, STORM.end);
     let server = Server::start(STORM)?;
-    let wall = drive(&server, &requests, &mut |_| ControlFlow::Continue(()))?.as_secs_f64();
+    let wall = drive(&server, &requests)?.as_secs_f64();
     let calls = server.calls();
     let count = |wanted: fn(&Call) -> bool| calls.iter().filter(|call| wanted(call)).count();
     let before = count(|call| call.at < STORM.start);
@@ -45,20 +45,23 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The time that a fresh client takes for all requests, with what a sink does with the answers.
-fn drive(server: &Server, requests: &[Request], sink: &mut Sink<'_>) -> Result<Duration> {
+/// The time that a fresh client takes for all requests, each answer recorded in a journal on the disk.
+fn drive(server: &Server, requests: &[Request]) -> Result<Duration> {
+    let folder = tempfile::tempdir()?;
+    let journal = Journal::open(folder.path().join("journal.sqlite"), "bench", "bench", RunMode::Cached)?;
     let client = OpenAi::new(OpenAiSettings {
         base_url: format!("http://{}/v1", server.address),
         concurrency: CONCURRENCY,
         max_concurrency: CONCURRENCY,
         ..OpenAiSettings::new("mock")
     })?;
+    let client = Recorded::new(Arc::new(client), Arc::new(journal), Budget::Requests(REQUESTS as u64))?;
     let (mut answered, mut failed) = (0, 0);
     let start = Instant::now();
     client.generate(requests, &Silent, &mut |answers| {
         answered += answers.len();
         failed += answers.iter().filter(|answer| answer.result.is_err()).count();
-        sink(answers)
+        ControlFlow::Continue(())
     })?;
     let wall = start.elapsed();
     ensure!(answered == requests.len() && failed == 0, "{answered} answers, {failed} of them errors");

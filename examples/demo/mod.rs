@@ -1,8 +1,6 @@
 //! The records and functions of `synth demo`, for examples that train on their soft labels.
 
-use ndarray::Array2;
 use synth::core::BoxError;
-use synth::learn::SparseMatrix;
 use synth::lf::lang::{Source as LfSource, compile};
 use synth::prelude::*;
 
@@ -21,13 +19,4 @@ pub fn labelled() -> Result<(Dataset, SoftLabels), BoxError> {
     let records = reader.batches()?.next().ok_or("no records")??;
     assert_eq!(records.n_rows(), soft.n_rows());
     Ok((records, soft))
-}
-
-/// All cells, those that are zero too: for few records only.
-pub fn dense(matrix: &SparseMatrix) -> Array2<f64> {
-    let mut dense = Array2::zeros((matrix.n_rows(), matrix.n_columns()));
-    for row in 0..matrix.n_rows() {
-        matrix.row(row).for_each(|(column, value)| dense[[row, column]] = value);
-    }
-    dense
 }

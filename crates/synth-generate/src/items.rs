@@ -17,8 +17,11 @@
 /// assert_eq!(items("Here are two:\n1. one\n2) two"), ["one", "two"]);
 /// ```
 pub fn items(answer: &str) -> Vec<String> {
+    // JSON as it was asked for may have a fence inside a text.
+    let whole = answer.trim_start();
+    let json = if whole.starts_with(['{', '[']) { arrays(whole) } else { None };
     let text = unfenced(answer);
-    let found = arrays(text).or_else(|| listed(text)).unwrap_or_else(|| paragraphs(text));
+    let found = json.or_else(|| arrays(text)).or_else(|| listed(text)).unwrap_or_else(|| paragraphs(text));
     found.iter().map(|item| bare(item)).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
@@ -209,6 +212,7 @@ mod tests {
         check(r#"[{"text": "a", "label": "x"}, {"label": "y", "text": "b"}, {"note": "c"}]"#, &["a", "b", "c"]);
         check(r#"{"n": 2, "items": [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]}"#, &["a", "b"]);
         check("['it's fine', 'two']", &["it's fine", "two"]);
+        check(r#"{"items": ["use ```rust``` here", "b"]}"#, &["use ```rust``` here", "b"]);
         check("{\"items\": []}", &["{\"items\": []}"]);
     }
 

@@ -33,6 +33,8 @@ pub enum Stop {
     Enough,
     /// The budget has no room for another request.
     Budget(Budget),
+    /// No request of a whole round was answered, after others were.
+    Unanswered,
     /// Nothing was kept of so many candidates in a row.
     Dry(u64),
 }
@@ -53,10 +55,10 @@ pub struct Outcome {
 }
 
 /// A run in which so many candidates in a row are dropped will not bring anything.
-const DRY_CANDIDATES: usize = 100;
+const DRY_CANDIDATES: usize = 1000;
 
-/// Nor will one in which so many rounds bring next to no candidates.
-const DRY_ROUNDS: u32 = 50;
+/// Nor will one in which so many rounds bring fewer candidates than rounds.
+const DRY_ROUNDS: usize = 50;
 
 impl Pipeline<'_> {
     /// Makes candidates until `n` are kept. The grid comes back with what each cell came to.
@@ -65,8 +67,8 @@ impl Pipeline<'_> {
     /// requests: so the same responses give the same rows, whatever the timing.
     ///
     /// # Errors
-    /// [`Plan::check`] fails; the generator, the journal or a filter fails; no request of a round is answered; the
-    /// observer asks to stop. The journal then has what was answered, and the same call goes on from there.
+    /// [`Plan::check`] fails; the generator, the journal or a filter fails; no request of the first round is answered;
+    /// the observer asks to stop. The journal then has what was answered, and the same call goes on from there.
     pub fn run(
         &self,
         n: usize,
@@ -85,9 +87,16 @@ impl Pipeline<'_> {
             position += planned.len() as u64;
             let (responses, budget) = self.responses(&planned, &mut outcome, observer)?;
             let before = outcome.kept.len();
-            self.filter(&planned, responses, n, &mut grid, filters, &mut outcome)?;
+            let budget = match self.filter(&planned, responses, n, &mut grid, filters, &mut outcome) {
+                // A judge has spent the last of it: what it did not judge is left out.
+                Err(GenerateError::BudgetReached { budget }) => Some(budget),
+                judged => judged.map(|()| budget)?,
+            };
             report(observer, self.generator, &outcome);
             if outcome.kept.len() >= n {
+                break;
+            }
+            if outcome.stop == Stop::Unanswered {
                 break;
             }
             if let Some(budget) = budget {
@@ -100,7 +109,7 @@ impl Pipeline<'_> {
                 dry += 1;
             }
             let dropped = outcome.made.len() - dry_from;
-            if dropped >= DRY_CANDIDATES || dry == DRY_ROUNDS {
+            if dropped >= DRY_CANDIDATES || (dry >= DRY_ROUNDS && dropped < dry) {
                 outcome.stop = Stop::Dry(dropped as u64);
                 break;
             }
@@ -148,8 +157,13 @@ impl Pipeline<'_> {
         failures.sort_by_key(|(request, _)| *request);
         let n_failures = failures.len() as u64;
         if let Some((_, first)) = failures.into_iter().next() {
-            if responses.iter().all(Option::is_none) {
+            let none = responses.iter().all(Option::is_none);
+            // What was kept before is not thrown away for it.
+            if none && outcome.made.is_empty() {
                 return Err(first);
+            }
+            if none {
+                outcome.stop = Stop::Unanswered;
             }
             outcome.failed.0 += n_failures;
             outcome.failed.1.get_or_insert(first);
@@ -358,7 +372,7 @@ mod tests {
         let pipeline = Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 4 };
         let mut filters = FilterChain::new(vec![Box::new(Nothing)]);
         let outcome = pipeline.run(50, Grid::new(Vec::new(), 1), &mut filters, &Silent).unwrap().0;
-        assert_eq!(outcome.stop, Stop::Dry(104));
-        assert_eq!(filters.tallies()[0].dropped, 104);
+        assert_eq!(outcome.stop, Stop::Dry(1000));
+        assert_eq!(filters.tallies()[0].dropped, 1000);
     }
 }

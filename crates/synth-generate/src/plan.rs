@@ -271,7 +271,8 @@ impl Plan {
             n_choices: 1,
             max_tokens: VALUE_TOKENS.saturating_mul(count),
             sampling: self.sampling,
-            seed: self.seed,
+            // Behind every request for texts.
+            seed: self.request_seed(u64::MAX),
         })
     }
 

@@ -122,11 +122,20 @@ impl Recorded {
             let mut all = Vec::with_capacity(answers.len());
             for answer in answers {
                 let same = &alike[&keys[missing[answer.request]]];
-                if let Ok(response) = &answer.result {
-                    self.lock().add(response.usage, price, false);
-                    for &at in &same[1..] {
-                        self.lock().add(response.usage, price, true);
-                        all.push(Answer { request: first + at, result: Ok(response.clone()) });
+                match &answer.result {
+                    Ok(response) => {
+                        self.lock().add(response.usage, price, false);
+                        for &at in &same[1..] {
+                            self.lock().add(response.usage, price, true);
+                            all.push(Answer { request: first + at, result: Ok(response.clone()) });
+                        }
+                    }
+                    Err(error) => {
+                        let copy = || GenerateError::Generator {
+                            generator: self.model().to_owned(),
+                            source: error.to_string().into(),
+                        };
+                        all.extend(same[1..].iter().map(|&at| Answer { request: first + at, result: Err(copy()) }));
                     }
                 }
                 all.push(Answer { request: first + same[0], result: answer.result });
@@ -253,7 +262,8 @@ mod tests {
         let failing = Arc::new(Counting { failing: vec![2], ..Counting::default() });
         let journal = Arc::new(Journal::in_memory().unwrap());
         let recorded = Recorded::new(failing, journal.clone(), Budget::default()).unwrap();
-        assert_eq!(run(&recorded, &[1, 2]), (vec![1], vec![2]));
+        // Copies of a request that fails, fail too.
+        assert_eq!(run(&recorded, &[1, 2, 2]), (vec![1], vec![2, 2]));
         assert_eq!(recorded.spent().requests, 1);
         let working = Arc::new(Counting::default());
         let recorded = Recorded::new(working.clone(), journal, Budget::default()).unwrap();

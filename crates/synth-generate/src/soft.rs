@@ -54,13 +54,16 @@ pub fn soft_labels(
 
 /// The distribution that the wish alone tells.
 fn of_wish(wish: Wish, class: ClassId, n_classes: usize) -> Vec<f64> {
+    if n_classes == 1 {
+        return vec![1.0];
+    }
     let rest = 1.0 - wish.accuracy;
     (0..n_classes)
         .map(|at| match wish.against {
             _ if at == class.index() => wish.accuracy,
             Some(against) if at == against.index() => rest,
             Some(_) => 0.0,
-            None => rest / (n_classes - 1).max(1) as f64,
+            None => rest / (n_classes - 1) as f64,
         })
         .collect()
 }
@@ -86,6 +89,13 @@ mod tests {
         for (p, expected) in found[0].iter().zip([0.1 / 0.3, 0.15 / 0.3, 0.05 / 0.3]) {
             assert!((p - expected).abs() < 1e-12, "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_single_class_is_certain() {
+        let classes = ClassSet::new(["a"]).unwrap();
+        let wish = Wish { accuracy: 0.9, against: None };
+        assert_eq!(soft_labels(wish, &[], &[classes.id("a").unwrap()], &[None], 1), [vec![1.0]]);
     }
 
     #[test]

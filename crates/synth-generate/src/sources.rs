@@ -64,9 +64,17 @@ impl Sources {
         if n == 0 {
             return None;
         }
-        let mut order = positions.to_vec();
-        order.shuffle(&mut rng(seed, Use::Order, position / n));
-        Some(&self.all[order[(position % n) as usize]])
+        // i to a i + b, with a and n without a common divisor, is an order of all n without a list of it.
+        let mut rng = rng(seed, Use::Order, position / n);
+        let step = loop {
+            let step = rng.random_range(1..=n);
+            if greatest_common_divisor(step, n) == 1 {
+                break step;
+            }
+        };
+        let shift = rng.random_range(0..n);
+        let at = (u128::from(position % n) * u128::from(step) + u128::from(shift)) % u128::from(n);
+        Some(&self.all[positions[at as usize]])
     }
 
     /// Examples for a prompt: at most `count` texts of a class, drawn at random and unlike each other.
@@ -79,12 +87,15 @@ impl Sources {
         const MAX_CHARS: usize = 1000;
         const POOL: usize = 4;
         let mut rng = rng(seed, Use::FewShot, position);
-        let fitting: Vec<&Source> =
-            self.of_class(class).filter(|source| source.text.chars().nth(MAX_CHARS).is_none()).collect();
-        let n_pool = fitting.len().min(count * POOL);
-        let mut pool: Vec<(&Source, HashSet<String>)> = rand::seq::index::sample(&mut rng, fitting.len(), n_pool)
+        let positions = self.positions(class);
+        // Twice as many are drawn, in case some are too long.
+        let drawn = rand::seq::index::sample(&mut rng, positions.len(), positions.len().min(2 * count * POOL));
+        let mut pool: Vec<(&Source, HashSet<String>)> = drawn
             .into_iter()
-            .map(|at| (fitting[at], words(&fold(&fitting[at].text)).map(str::to_owned).collect()))
+            .map(|at| &self.all[positions[at]])
+            .filter(|source| source.text.chars().nth(MAX_CHARS).is_none())
+            .take(count * POOL)
+            .map(|source| (source, words(&fold(&source.text)).map(str::to_owned).collect()))
             .collect();
         let mut chosen: Vec<(&Source, HashSet<String>)> = Vec::with_capacity(count);
         while chosen.len() < count && !pool.is_empty() {
@@ -108,6 +119,10 @@ impl Sources {
         others.shuffle(&mut rng);
         others.iter().take(count).map(|texts| &self.all[texts[rng.random_range(0..texts.len())]]).collect()
     }
+}
+
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// The share of words that two texts have in common, 0 where neither has any.

@@ -368,7 +368,7 @@ lf short ham when chars(text) < 4
         let records = std::iter::once_with(|| panic!("the records are read"));
         let error = lfs.apply(records, &Silent).unwrap_err();
         assert_eq!(error.to_string(), "labeling function `promo` asks a model, and none is bound");
-        assert_eq!(error.hints(), ["name a model in synth.toml; a program of your own binds one with `LfSet::bind`"]);
+        assert_eq!(error.hints(), ["bind a model with `LfSet::bind`"]);
         assert!(matches!(lfs.explain(&texts(&[Some("hi")]), 0, 1), Err(LfError::Unbound { .. })));
         // Functions beside it can be explained.
         assert!(lfs.explain(&texts(&[Some("hi")]), 0, 2).unwrap().is_some());

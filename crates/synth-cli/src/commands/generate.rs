@@ -16,7 +16,7 @@ use synth::generate::{
 use synth::io::soft::{Options, Writer};
 
 use crate::args::{BackendKind, Common, GenerateArgs, MadeKind};
-use crate::config::Config;
+use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted};
 use crate::generation::report::{self, FilterYield, Likeness};
 use crate::generation::{
@@ -257,8 +257,8 @@ impl<'a> Job<'a> {
 
     /// Who judges, if a judge is among the filters: the same model, or for augmentation the one that is configured.
     fn judge(&self, recorded: &Recorded) -> Result<Option<Judging>> {
-        let named = self.args.material.filters.iter().chain(&self.config.filters.order).any(|name| name == "judge");
-        if !named {
+        let named = or_file(&self.args.material.filters, &self.config.filters.order);
+        if !named.iter().any(|name| name.trim() == "judge") {
             return Ok(None);
         }
         let generator: Arc<dyn Generator> = match self.plan.kind {

@@ -193,7 +193,7 @@ fn sure(batch: &Dataset, labels: Vec<Option<ClassId>>) -> Vec<Option<ClassId>> {
 
 /// The field of the text: the one that is named, else the only one that holds text, else `text`.
 pub fn text_field(schema: &Schema, named: Option<&str>, not: &[Option<&str>]) -> Result<String> {
-    const OURS: [&str; 7] = ["id", "label", "split", "wanted", "gold", "filter", "reason"];
+    const OURS: [&str; 8] = ["id", "label", "split", "wanted", "gold", "filter", "reason", "provenance"];
     if let Some(named) = named {
         return Ok(named.to_owned());
     }

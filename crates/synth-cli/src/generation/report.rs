@@ -103,6 +103,7 @@ pub fn why(stop: Stop) -> Option<String> {
             Some(format!("the budget of {n} requests is used up; allow more: --budget {}req", 5 * n))
         }
         Stop::Budget(budget) => Some(format!("the budget of {budget} is used up; allow more with --budget")),
+        Stop::Unanswered => Some("requests are no longer answered; run it again to go on from there".to_owned()),
         Stop::Dry(made) => Some(format!(
             "the last {} all failed the filters; see what each dropped, and relax it under [filters], or change the \
              prompt",

@@ -211,7 +211,8 @@ fn a_run_that_is_killed_goes_on_and_ends_the_same() {
             assert_eq!(project.bytes("rows.jsonl"), expected);
         }
         if kills.fetch_add(1, Ordering::Relaxed) > 40 {
-            project.done(&args(" --resume"));
+            // A run that was killed behind its last write has nothing to resume, but everything in the journal.
+            project.done(&args(""));
             break;
         }
     }

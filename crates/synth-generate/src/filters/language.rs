@@ -17,10 +17,11 @@ const MIN_SHARE: f64 = 0.05;
 /// Drops texts that are surely in another language than those wanted.
 ///
 /// A text passes if it is in a language that is wanted, if it has fewer than 40 letters, or if the detector is not sure
-/// of it: if its confidence, which is the distance of the best to the second best language, is not above .9. What is
-/// dropped so is long enough and clear in both its halves; short texts in another language pass. Where none of the wanted languages has
-/// the script of a text, 10 letters are enough, and which language it is does not matter. Trigrams tell some 70
-/// languages apart (`whatlang`); one that it does not know is taken for a relative. The score is the confidence.
+/// of it: if its confidence, which is the distance of the best to the second best language, is not above .9, or either
+/// half of the text is more like a language that is wanted. Short texts in another language pass. Where none of the
+/// wanted languages has the script of a text, 10 letters are enough, and which language it is does not matter. Trigrams
+/// tell some 70 languages apart (`whatlang`); one that it does not know is taken for a relative. The score is the
+/// confidence.
 ///
 /// ```
 /// use synth_generate::Language;
