@@ -144,8 +144,7 @@ fn reasons(batch: &Dataset, mut dropped: Vec<Dropped>, schema: &SchemaRef) -> Re
     let taken =
         take_record_batch(batch.batch(), &rows.collect::<Vec<_>>().into_iter().collect::<arrow_array::UInt32Array>())?;
     let known = |field: &Arc<Field>| taken.column_by_name(field.name()).cloned();
-    let (own, ours) = schema.fields().split_at(schema.fields().len() - 2);
-    debug_assert_eq!(ours[0].name(), "filter");
+    let (own, _) = schema.fields().split_at(schema.fields().len() - 2);
     let mut columns: Vec<ArrayRef> = own.iter().filter_map(known).collect();
     columns.push(Arc::new(StringArray::from_iter_values(dropped.iter().map(|dropped| dropped.filter))));
     columns.push(Arc::new(StringArray::from_iter_values(dropped.iter().map(|dropped| dropped.reason.as_str()))));

@@ -217,21 +217,27 @@ impl<'a> Job<'a> {
         if self.plan.kind == Kind::Augment {
             return Ok(Grid::new(Vec::new(), self.plan.seed));
         }
-        let settings = &self.config.generate;
-        let mut axes: BTreeMap<String, Vec<String>> = settings.attributes.clone();
-        if let Some(class) = settings.classes.get(&self.args.class) {
-            axes.extend(class.attributes.clone());
-        }
+        let mut axes = self.axes();
         if let Some((name, _)) = axes.iter().find(|(_, values)| values.is_empty()) {
             return Err(hinted(format!("the attribute `{name}` has no values"), "list some, or leave it out"));
         }
-        for name in &settings.propose_attributes {
+        for name in &self.config.generate.propose_attributes {
             if !axes.contains_key(name) {
                 axes.insert(name.clone(), self.propose(name, recorded)?);
             }
         }
         let axes = axes.into_iter().map(|(name, values)| Axis { name, values }).collect();
         Ok(Grid::new(axes, self.plan.seed))
+    }
+
+    /// The attributes of the settings: those for all classes, and in their place those of the class.
+    fn axes(&self) -> BTreeMap<String, Vec<String>> {
+        let settings = &self.config.generate;
+        let mut axes = settings.attributes.clone();
+        if let Some(class) = settings.classes.get(&self.args.class) {
+            axes.extend(class.attributes.clone());
+        }
+        axes
     }
 
     /// Values of an attribute, by the model itself. The journal keeps them: it is asked once.
@@ -324,11 +330,8 @@ impl<'a> Job<'a> {
     fn dry_run(&self, json: bool) -> Result<ExitCode> {
         let journal = Arc::new(Journal::in_memory()?);
         let recorded = Recorded::new(Arc::clone(&self.generator), journal, self.journals.budget)?;
-        let settings = &self.config.generate;
-        let proposed = settings.propose_attributes.len();
-        let mut axes = settings.attributes.clone();
-        axes.extend(settings.classes.get(&self.args.class).map(|class| class.attributes.clone()).unwrap_or_default());
-        let axes = axes.into_iter().filter(|(_, values)| !values.is_empty());
+        let proposed = self.config.generate.propose_attributes.len();
+        let axes = self.axes().into_iter().filter(|(_, values)| !values.is_empty());
         let mut grid = Grid::new(axes.map(|(name, values)| Axis { name, values }).collect(), self.plan.seed);
         let needed = self.args.n.div_ceil(self.plan.per_request as usize);
         let planned = self.plan.requests(0, needed, &mut grid, &self.material.sources, &self.prompts)?;
