@@ -58,7 +58,7 @@ impl TextSet {
     }
 
     /// Accuracy, or F1 of the last class, of distributions over the test rows; and their calibration error.
-    fn score(&self, probs: &Array2<f64>) -> Result<(f64, Evaluation)> {
+    pub(crate) fn score(&self, probs: &Array2<f64>) -> Result<(f64, Evaluation)> {
         let gold: Vec<ClassId> = self.test.iter().map(|&row| self.gold(row)).collect();
         let evaluation = Evaluation::of(probs.view(), &gold, 0)?;
         let f1 = evaluation.classes.last().and_then(|class| class.f1).unwrap_or(0.0);
@@ -226,7 +226,7 @@ type Calibrate = fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>) -> Result<Calibrat
 const CALIBRATIONS: [(&str, Calibrate); 2] =
     [("temperature", Calibration::of_temperature), ("complete", Calibration::complete)];
 
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     (mean, (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())

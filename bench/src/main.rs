@@ -7,12 +7,14 @@ mod label_data;
 mod label_leave_one_out;
 mod label_planted;
 mod label_quality;
+mod leftovers;
 mod lf_apply;
 mod llm_client;
 mod local_llm;
 mod logistic;
 mod near_duplicates;
 mod rows;
+mod worth_it;
 
 const USAGE: &str = "\
 usage: synth-bench SUBCOMMAND [--data DIR]
@@ -23,9 +25,12 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   end-model-calibration how well their probabilities are calibrated, without gold and with 200 rows
   logistic DIR          logistic regression on agnews and trec, with features for bench/logistic.py in DIR
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
+  leftovers             texts of people that the filter of what models leave would drop
   llm-client            the client of language model servers: wall time beside the ideal, calls after a storm of 429
   local-llm             the local language model: tokens per CPU second; --data, or SYNTH_SMOLLM2, is its GGUF file
-  near-duplicates DIR  near duplicates among 100,000 texts, left in DIR for bench/peers/datasketch_minhash.py
+  worth-it DIR          end models on 20 gold rows a class of youtube and trec, without and with examples by the local
+                        model, whose answers are kept in DIR; SYNTH_SMOLLM2 is its GGUF file
+  near-duplicates DIR   near duplicates among 100,000 texts, left in DIR for bench/peers/datasketch_minhash.py
   rows N FILE           writes N generated records as JSONL, for bench/large.sh
 DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
 the generated matrices and texts (default $PEER_DATA).";
@@ -44,11 +49,20 @@ fn main() -> anyhow::Result<()> {
             None => anyhow::bail!("{USAGE}"),
         },
         Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),
+        Some("leftovers") => leftovers::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("llm-client") => llm_client::run(),
         Some("local-llm") => {
             let inputs = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/synth-neural/tests/fixtures/inputs.json");
             local_llm::run(&label_data::folder(data, "SYNTH_SMOLLM2")?, inputs.as_ref())
         }
+        Some("worth-it") => match args.get(1) {
+            Some(folder) => worth_it::run(
+                &label_data::folder(data, "SYNTH_BENCH_DATA")?,
+                &label_data::folder(None, "SYNTH_SMOLLM2")?,
+                folder.as_ref(),
+            ),
+            None => anyhow::bail!("{USAGE}"),
+        },
         Some("near-duplicates") => match args.get(1) {
             Some(folder) => near_duplicates::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),

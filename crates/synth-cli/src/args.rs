@@ -511,10 +511,11 @@ pub struct FilterArgs {
     /// The texts to judge
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Those that pass: .parquet, .arrow, .jsonl or .csv; `-` writes JSONL to stdout
+    /// Those that pass, with every filter's score in `provenance`: .parquet, .arrow, .jsonl or .csv; `-` writes JSONL to
+    /// stdout
     #[arg(long, short, value_name = "FILE", required = true)]
     pub out: PathBuf,
-    /// Those that do not, with `filter` and `reason`
+    /// Those that do not, with `filter`, `reason` and `score`
     #[arg(long, value_name = "FILE")]
     pub dropped: Option<PathBuf>,
     /// The field of the class that each text is meant to have [default: `wanted`, or `label`, if there is one]

@@ -20,6 +20,17 @@ pub struct Progress {
     quiet: bool,
 }
 
+/// Draws nothing, and stops what it observes at Ctrl-C.
+pub struct Interrupts;
+
+impl Observer for Interrupts {
+    fn event(&self, _: Event) {}
+
+    fn cancelled(&self) -> bool {
+        INTERRUPTED.load(Ordering::SeqCst)
+    }
+}
+
 impl Progress {
     /// For work that looks for Ctrl-C: the first one asks it to stop, the second ends the program. Elsewhere Ctrl-C
     /// ends the program at once, as ever.

@@ -8,8 +8,8 @@ use crate::{GenerateError, Price, Usage};
 
 /// How much a run may spend.
 ///
-/// What the journal has recorded counts like what is paid now: so a run that was killed and goes on ends where it
-/// would have ended.
+/// What the run itself has recorded counts like what is paid now: so a run that was killed and is resumed ends where
+/// it would have ended. What other runs have recorded is free: the same run begun anew gets further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
     /// So many requests.
@@ -65,16 +65,20 @@ impl fmt::Display for Budget {
     }
 }
 
-/// What was spent.
+/// What a run has spent, before it was killed too if it is one that was resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
     /// Requests that were answered.
     pub requests: u64,
-    /// Those among them that the journal answered, and that cost nothing now.
+    /// Those among them that cost nothing, as another run had recorded the answer, or this one had asked the same
+    /// before.
     pub recorded: u64,
-    /// The tokens of all of them.
+    /// Requests that were not answered. A server may bill some of them all the same, so a budget of requests counts
+    /// them; their tokens are not known.
+    pub failed: u64,
+    /// The tokens of the requests that were paid.
     pub usage: Usage,
-    /// What all of them cost, in millionths of a dollar; `None` where the price of a model is not known.
+    /// What they cost, in millionths of a dollar; `None` where the price of a model is not known.
     pub microdollars: Option<u64>,
 }
 
@@ -84,17 +88,23 @@ impl Spent {
         Self { microdollars: Some(0), ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, usage: Usage, price: Option<Price>, recorded: bool) {
+    /// Counts a request that was paid.
+    pub(crate) fn pay(&mut self, usage: Usage, price: Option<Price>) {
         self.requests += 1;
-        self.recorded += u64::from(recorded);
         self.usage += usage;
         self.microdollars = self.microdollars.zip(price).map(|(sum, price)| sum.saturating_add(price.of(usage)));
+    }
+
+    /// Counts requests that cost nothing.
+    pub(crate) fn recall(&mut self, n: usize) {
+        self.requests += n as u64;
+        self.recorded += n as u64;
     }
 
     /// Whether all this is within a budget.
     pub(crate) fn within(&self, budget: Budget) -> bool {
         match budget {
-            Budget::Requests(n) => self.requests <= n,
+            Budget::Requests(n) => self.requests - self.recorded + self.failed <= n,
             Budget::Tokens(n) => self.usage.prompt_tokens + self.usage.completion_tokens <= n,
             // Without a price nobody could tell; the price is asked for before anything is spent.
             Budget::Microdollars(n) => self.microdollars.is_some_and(|sum| sum <= n),
@@ -124,10 +134,14 @@ mod tests {
         let usage = Usage { prompt_tokens: 1000, completion_tokens: 10 };
         let price = Price { input_per_million: 0.15, output_per_million: 0.6 };
         let mut spent = Spent::nothing();
-        spent.add(usage, Some(price), false);
+        spent.pay(usage, Some(price));
         assert_eq!(spent.microdollars, Some(156)); // 1000 * .15 + 10 * .6
-        spent.add(usage, None, true);
-        assert_eq!((spent.microdollars, spent.requests, spent.recorded), (None, 2, 1));
+        spent.recall(5);
+        assert_eq!((spent.microdollars, spent.requests, spent.recorded), (Some(156), 6, 5));
+        spent.failed += 1;
+        assert!(spent.within(Budget::Requests(2)) && !spent.within(Budget::Requests(1)));
+        spent.pay(usage, None);
+        assert_eq!(spent.microdollars, None);
         assert!(!spent.within(Budget::Microdollars(1_000_000)));
         assert!(spent.within(Budget::Tokens(2020)) && !spent.within(Budget::Tokens(2019)));
     }

@@ -3,6 +3,9 @@
 //! Asked for "an example" again and again, a language model tells the same story; asked for a short complaint about a
 //! late parcel and then for a long polite question about a broken one, it does not (Yu et al. 2023, AttrPrompt).
 
+use std::collections::BTreeSet;
+
+use rand::Rng;
 use rand::seq::SliceRandom;
 
 use crate::Attribute;
@@ -27,7 +30,8 @@ pub struct Grid {
 
 #[derive(Debug, Clone, Default)]
 struct Cell {
-    number: usize,
+    /// Of each axis the place of its value.
+    values: Vec<usize>,
     /// How often it was asked for.
     asked: u64,
     /// How many candidates came of it, and how many of them were kept.
@@ -44,12 +48,19 @@ const HOPELESS: u64 = 10;
 impl Grid {
     /// The combinations of the values of these attributes; without attributes, a single empty one.
     pub fn new(axes: Vec<Axis>, seed: u64) -> Self {
-        let n = axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.values.len())).unwrap_or(usize::MAX);
+        let n = axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.values.len()));
         let mut rng = rng(seed, Use::Cells, 0);
-        let mut numbers: Vec<usize> =
-            if n <= MAX_CELLS { (0..n).collect() } else { rand::seq::index::sample(&mut rng, n, MAX_CELLS).into_vec() };
-        numbers.shuffle(&mut rng);
-        let cells = numbers.into_iter().map(|number| Cell { number, ..Cell::default() }).collect();
+        let mut combinations: Vec<Vec<usize>> = match n.filter(|n| *n <= MAX_CELLS) {
+            Some(n) => (0..n).map(|number| digits(number, &axes)).collect(),
+            // Each value by chance: among so many combinations few are drawn twice.
+            None => {
+                let one = |_| axes.iter().map(|axis| rng.random_range(0..axis.values.len())).collect();
+                let drawn: BTreeSet<Vec<usize>> = (0..MAX_CELLS).map(one).collect();
+                drawn.into_iter().collect()
+            }
+        };
+        combinations.shuffle(&mut rng);
+        let cells = combinations.into_iter().map(|values| Cell { values, ..Cell::default() }).collect();
         Self { axes, cells }
     }
 
@@ -76,15 +87,9 @@ impl Grid {
 
     /// The attributes of a cell.
     pub(crate) fn attributes(&self, cell: usize) -> Vec<Attribute> {
-        let mut rest = self.cells[cell].number;
-        self.axes
-            .iter()
-            .map(|axis| {
-                let value = rest % axis.values.len();
-                rest /= axis.values.len();
-                Attribute { name: axis.name.clone(), value: axis.values[value].clone() }
-            })
-            .collect()
+        let value =
+            |(axis, &at): (&Axis, &usize)| Attribute { name: axis.name.clone(), value: axis.values[at].clone() };
+        self.axes.iter().zip(&self.cells[cell].values).map(value).collect()
     }
 
     /// How many cells there are, and how many of them are asked no more.
@@ -92,6 +97,17 @@ impl Grid {
         let given_up = self.cells.iter().filter(|cell| cell.kept == 0 && cell.made >= HOPELESS).count();
         (self.cells.len(), given_up)
     }
+}
+
+/// A number in the mixed base of the axes: of each the place of a value.
+fn digits(number: usize, axes: &[Axis]) -> Vec<usize> {
+    let mut rest = number;
+    let digit = |axis: &Axis| {
+        let digit = rest % axis.values.len();
+        rest /= axis.values.len();
+        digit
+    };
+    axes.iter().map(digit).collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,19 @@ pub fn items(answer: &str) -> Vec<String> {
     found.iter().map(|item| bare(item)).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
+/// The text in an answer of the form [`AnswerForm::Text`](crate::AnswerForm::Text).
+///
+/// Where the texts of the data are single lines it is the first line that announces no other ("Here is one:"),
+/// without the mark of a list: behind it, small models explain what they wrote, or go on with a list.
+pub(crate) fn only_text(answer: &str, single_lines: bool) -> &str {
+    let whole = bare(answer);
+    if !single_lines {
+        return whole;
+    }
+    let line = whole.lines().map(str::trim).find(|line| !line.is_empty() && !line.ends_with(':'));
+    line.map_or(whole, |line| bare(marked(line).unwrap_or(line)))
+}
+
 /// A text without the white space and the quotation marks around it.
 pub(crate) fn bare(text: &str) -> &str {
     const PAIRS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('„', '“')];
@@ -200,6 +213,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn of_an_answer_the_line_that_is_the_text() {
+        assert_eq!(only_text("Here is one:\n\n\"where is it?\"\nThis asks for a place.", true), "where is it?");
+        assert_eq!(only_text("1. who was it?\n2. what was it?", true), "who was it?");
+        assert_eq!(only_text("Here is one:", true), "Here is one:");
+        assert_eq!(only_text(" \"Dear all,\n\nsee you\" ", false), "Dear all,\n\nsee you");
+    }
 
     fn check(answer: &str, expected: &[&str]) {
         assert_eq!(items(answer), expected, "{answer}");

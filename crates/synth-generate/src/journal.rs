@@ -61,15 +61,13 @@ fn as_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("requests and responses are JSON")
 }
 
-/// A run of a program that generates, as the journal knows it.
+/// A response that the journal has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunInfo {
-    /// Its number, from 1.
-    pub id: i64,
-    /// What it does, for people.
-    pub about: String,
-    /// Whether it came to its end.
-    pub finished: bool,
+pub struct Recalled {
+    /// The response.
+    pub response: Response,
+    /// Whether the run that asks has recorded it, perhaps before it was killed; else another run has.
+    pub of_this_run: bool,
 }
 
 /// How a run meets what was recorded before.
@@ -79,7 +77,7 @@ pub enum RunMode {
     Cached,
     /// Answers of other runs are not used: everything is asked anew.
     Fresh,
-    /// The last unfinished run of the same plan goes on, cached or fresh as it was.
+    /// The last run of the same plan goes on, cached or fresh as it was, if it is unfinished.
     Resume,
 }
 
@@ -97,18 +95,24 @@ impl Journal {
     /// work, and may leave out what does not change the requests, such as filters; `about` is for people.
     ///
     /// # Errors
-    /// The file cannot be opened, is no journal, or is one of a newer version; with [`RunMode::Resume`], no unfinished
-    /// run has this plan.
+    /// The file cannot be opened, is no journal, or is one of a newer version; with [`RunMode::Resume`], no run has
+    /// this plan, or the last one is finished.
     pub fn open(path: impl AsRef<Path>, plan: &str, about: &str, mode: RunMode) -> Result<Self, GenerateError> {
         let path = path.as_ref().to_owned();
         let connection = connect(&path)?;
         let plan = blake3::hash(plan.as_bytes()).to_hex();
         let failed = |source| failed(&path, source);
-        let resumed = "SELECT id, fresh FROM runs WHERE plan = ? AND finished = 0 ORDER BY id DESC LIMIT 1";
         let (run, fresh) = match mode {
             RunMode::Resume => {
-                let row = connection.query_row(resumed, [plan.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
-                row.optional().map_err(failed)?.ok_or_else(|| GenerateError::NothingToResume { path: path.clone() })?
+                let last = "SELECT id, fresh, finished FROM runs WHERE plan = ? ORDER BY id DESC LIMIT 1";
+                let row = connection.query_row(last, [plan.as_str()], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+                });
+                match row.optional().map_err(failed)? {
+                    Some((run, fresh, false)) => (run, fresh),
+                    // An older one that was given up is not what the user means.
+                    Some((.., true)) | None => return Err(GenerateError::NothingToResume { path }),
+                }
             }
             RunMode::Cached | RunMode::Fresh => {
                 let fresh = mode == RunMode::Fresh;
@@ -128,48 +132,34 @@ impl Journal {
         Self::open(":memory:", "", "", RunMode::Cached)
     }
 
-    /// The runs that a journal knows, the latest first.
-    ///
-    /// # Errors
-    /// As [`Journal::open`].
-    pub fn runs(path: impl AsRef<Path>) -> Result<Vec<RunInfo>, GenerateError> {
-        let path = path.as_ref();
-        let connection = connect(path)?;
-        let read = || {
-            let mut rows = connection.prepare("SELECT id, about, finished FROM runs ORDER BY id DESC")?;
-            let rows =
-                rows.query_map([], |row| Ok(RunInfo { id: row.get(0)?, about: row.get(1)?, finished: row.get(2)? }))?;
-            rows.collect::<Result<Vec<_>, _>>()
-        };
-        read().map_err(|source| failed(path, source))
-    }
-
-    /// The responses that are recorded under keys, `None` where there is none.
+    /// The responses that are recorded under keys, `None` where there is none; of several the latest.
     ///
     /// # Errors
     /// The file cannot be read, or holds something that is no response.
-    pub fn look_up(&self, keys: &[Key]) -> Result<Vec<Option<Response>>, GenerateError> {
+    pub fn look_up(&self, keys: &[Key]) -> Result<Vec<Option<Recalled>>, GenerateError> {
         let connection = self.lock();
         let sql = if self.fresh {
-            "SELECT response FROM responses WHERE key = ?1 AND run = ?2"
+            "SELECT response, run FROM responses WHERE key = ?1 AND run = ?2"
         } else {
-            "SELECT response FROM responses WHERE key = ?1 AND run <= ?2 ORDER BY run DESC LIMIT 1"
+            "SELECT response, run FROM responses WHERE key = ?1 AND run <= ?2 ORDER BY run DESC LIMIT 1"
         };
         let mut statement = connection.prepare_cached(sql).map_err(|source| failed(&self.path, source))?;
         keys.iter()
             .map(|key| {
-                let text: Option<String> = statement
-                    .query_row(params![key.0, self.run], |row| row.get(0))
+                let found: Option<(String, i64)> = statement
+                    .query_row(params![key.0, self.run], |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()
                     .map_err(|source| failed(&self.path, source))?;
-                text.map(|text| {
-                    serde_json::from_str(&text).map_err(|error| GenerateError::Journal {
-                        path: self.path.clone(),
-                        problem: format!("the response {} cannot be read", key.to_hex()),
-                        source: Some(error.into()),
+                found
+                    .map(|(text, run)| match serde_json::from_str(&text) {
+                        Ok(response) => Ok(Recalled { response, of_this_run: run == self.run }),
+                        Err(error) => Err(GenerateError::Journal {
+                            path: self.path.clone(),
+                            problem: format!("the response {} cannot be read", key.to_hex()),
+                            source: Some(error.into()),
+                        }),
                     })
-                })
-                .transpose()
+                    .transpose()
             })
             .collect()
     }
@@ -195,7 +185,7 @@ impl Journal {
         write().map_err(|source| failed(&self.path, source))
     }
 
-    /// Notes that the run came to its end, so that nothing is left to resume.
+    /// Notes that nothing is left to resume: the run came to its end, or is of those that simply start again.
     ///
     /// # Errors
     /// Writing fails.
@@ -215,19 +205,23 @@ fn connect(path: &Path) -> Result<Connection, GenerateError> {
     let connection = Connection::open(path).map_err(failed)?;
     // Two runs may share a journal; each waits for the other's short writes.
     connection.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
+    // First of all: what is somebody else's stays as it is.
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let connection = match version {
+        VERSION => connection,
+        0 => create(connection, path)?,
+        newer => {
+            return Err(GenerateError::Journal {
+                path: path.to_owned(),
+                problem: format!("it has version {newer} of the tables, this program knows version {VERSION}"),
+                source: None,
+            });
+        }
+    };
     // One fsync a commit, into the log alone.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    match version {
-        VERSION => Ok(connection),
-        0 => create(connection, path),
-        newer => Err(GenerateError::Journal {
-            path: path.to_owned(),
-            problem: format!("it has version {newer} of the tables, this program knows version {VERSION}"),
-            source: None,
-        }),
-    }
+    Ok(connection)
 }
 
 fn create(mut connection: Connection, path: &Path) -> Result<Connection, GenerateError> {
@@ -268,6 +262,10 @@ mod tests {
         Request { input: prompt("hello"), n_choices: 1, max_tokens: 9, sampling: Sampling::default(), seed }
     }
 
+    fn recalled(text: &str, of_this_run: bool) -> Recalled {
+        Recalled { response: response(text), of_this_run }
+    }
+
     fn response(text: &str) -> Response {
         Response { choices: vec![text.to_owned()], usage: Usage::default() }
     }
@@ -281,7 +279,7 @@ mod tests {
         journal.record("echo", &[(one, &request(1), &response("x"))]).unwrap();
         drop(journal);
         let journal = Journal::open(&path, "other", "a", RunMode::Cached).unwrap();
-        assert_eq!(journal.look_up(&[one, two]).unwrap(), [Some(response("x")), None]);
+        assert_eq!(journal.look_up(&[one, two]).unwrap(), [Some(recalled("x", false)), None]);
     }
 
     #[test]
@@ -298,9 +296,10 @@ mod tests {
         fresh.record("echo", &[(key, &request(1), &response("new"))]).unwrap();
         drop(fresh);
         let resumed = Journal::open(&path, "p", "a", RunMode::Resume).unwrap();
-        assert_eq!(resumed.look_up(&[key]).unwrap(), [Some(response("new"))]);
-        let about: Vec<_> = Journal::runs(&path).unwrap().into_iter().map(|run| (run.id, run.finished)).collect();
-        assert_eq!(about, [(2, false), (1, true)]);
+        assert_eq!(resumed.look_up(&[key]).unwrap(), [Some(recalled("new", true))]);
+        // Once a later run of the plan has come to its end, the one that was given up is not resumed.
+        Journal::open(&path, "p", "a", RunMode::Cached).unwrap().finish().unwrap();
+        assert!(matches!(Journal::open(&path, "p", "a", RunMode::Resume), Err(GenerateError::NothingToResume { .. })));
     }
 
     #[test]
@@ -316,8 +315,10 @@ mod tests {
         assert!(error.to_string().contains("no SQLite file"), "{error}");
         let other = dir.path().join("other");
         Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        let before = std::fs::read(&other).unwrap();
         let error = Journal::open(&other, "", "", RunMode::Cached).unwrap_err();
         assert!(error.to_string().contains("something else"), "{error}");
+        assert_eq!(std::fs::read(&other).unwrap(), before, "it is left as it was");
         let newer = dir.path().join("newer");
         Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = Journal::open(&newer, "", "", RunMode::Cached).unwrap_err();

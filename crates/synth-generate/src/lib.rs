@@ -94,7 +94,7 @@ pub use generator::{
 };
 pub use grid::{Axis, Grid};
 pub use items::items;
-pub use journal::{Journal, Key, RunInfo, RunMode};
+pub use journal::{Journal, Key, Recalled, RunMode};
 pub use pipeline::{Outcome, Pipeline, Stop};
 pub use plan::{Kind, Plan, Planned};
 pub use prompts::{Attribute, ClassText, Contrast, PromptKind, PromptValues, Prompts};

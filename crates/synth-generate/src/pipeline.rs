@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use synth_core::{Event, Observer, Stage};
 
-use crate::items::{bare, items};
+use crate::items::{items, only_text};
 use crate::{
     AnswerForm, Budget, Candidate, FilterChain, GenerateError, Generator, Grid, Input, Key, Plan, Planned, Prompts,
     Provenance, Recorded, Response, Sources,
@@ -44,8 +44,9 @@ pub enum Stop {
 pub struct Outcome {
     /// The candidates that passed all filters, in the order of the requests, at most as many as were wanted.
     pub kept: Vec<Candidate>,
-    /// The texts of all candidates, dropped ones included, in the same order.
-    pub made: Vec<String>,
+    /// All candidates, dropped ones included, with what each filter said of them until one dropped them: round by
+    /// round, in each those that were dropped before those that passed.
+    pub made: Vec<Candidate>,
     /// How many candidates passed and were not needed any more.
     pub surplus: u64,
     /// Why it ended.
@@ -190,8 +191,9 @@ impl Pipeline<'_> {
             grid.note(planned.cell, u64::from(candidates.is_empty()), 0);
             batch.extend(candidates);
         }
-        outcome.made.extend(batch.iter().map(|candidate| candidate.text.clone()));
-        let (mut passed, _) = filters.judge(batch)?;
+        let (mut passed, dropped) = filters.judge(batch)?;
+        outcome.made.extend(dropped.into_iter().map(|dropped| dropped.candidate));
+        outcome.made.extend(passed.iter().cloned());
         let wanted = n - outcome.kept.len();
         // Both are in the order of the requests.
         let mut of_passed = passed.iter().map(|candidate| &candidate.id).peekable();
@@ -220,7 +222,10 @@ impl Pipeline<'_> {
         let is_list = matches!(&planned.request.input, Input::Prompt(prompt) if prompt.form == AnswerForm::Items);
         let mut found = Vec::new();
         for choice in &response.choices {
-            let texts = if is_list { items(choice) } else { vec![bare(choice).to_owned()] };
+            let texts = match is_list {
+                true => items(choice),
+                false => vec![only_text(choice, self.sources.single_lines()).to_owned()],
+            };
             // Models that are told to stop at five go on.
             for text in texts.into_iter().take(if is_list { self.plan.per_request as usize } else { 1 }) {
                 let provenance = Provenance {
@@ -262,11 +267,14 @@ fn report(observer: &dyn Observer, generator: &Recorded, outcome: &Outcome) {
 mod tests {
     use std::sync::Arc;
 
+    use rand::SeedableRng;
+    use rand::seq::SliceRandom;
+    use rand_chacha::ChaCha8Rng;
     use synth_core::{ClassSet, Silent};
 
     use super::*;
-    use crate::testing::Counting;
-    use crate::{Filter, Journal, Kind, Sampling, Verdict};
+    use crate::testing::{Counting, Echo};
+    use crate::{Filter, Journal, Kind, Price, Request, Sampling, Sink, Verdict};
 
     /// Drops what was made from an even seed.
     struct Odd;
@@ -329,6 +337,65 @@ mod tests {
         // With everything recorded nothing is asked, and the rows are the same.
         let (again, asked) = run(20, Counting::default(), Budget::default(), &journal);
         assert_eq!((&again.kept, asked.len()), (&outcome.kept, 0));
+    }
+
+    /// Answers as [`Echo`], one by one in an order by chance.
+    struct Shuffled(u64);
+
+    impl Generator for Shuffled {
+        fn fingerprint(&self) -> String {
+            Echo.fingerprint()
+        }
+
+        fn model(&self) -> &str {
+            "echo"
+        }
+
+        fn price(&self) -> Option<Price> {
+            Echo.price()
+        }
+
+        fn n_tokens(&self, text: &str) -> u64 {
+            Echo.n_tokens(text)
+        }
+
+        fn generate(
+            &self,
+            requests: &[Request],
+            observer: &dyn Observer,
+            sink: &mut Sink<'_>,
+        ) -> Result<(), GenerateError> {
+            let mut all = Vec::new();
+            Echo.generate(requests, observer, &mut |answers| {
+                all.extend(answers);
+                ControlFlow::Continue(())
+            })?;
+            all.shuffle(&mut ChaCha8Rng::seed_from_u64(self.0));
+            for answer in all {
+                if sink(vec![answer]).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_same_responses_give_the_same_rows_in_whatever_order() {
+        let rows = |order: u64| {
+            let journal = Arc::new(Journal::in_memory().unwrap());
+            let recorded = Recorded::new(Arc::new(Shuffled(order)), journal, Budget::default()).unwrap();
+            let (plan, sources, prompts) = (plan(), Sources::default(), Prompts::built_in());
+            let pipeline =
+                Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 8 };
+            let mut filters = FilterChain::new(vec![Box::new(Odd)]);
+            pipeline.run(30, Grid::new(Vec::new(), 1), &mut filters, &Silent).unwrap().0.kept
+        };
+        let first = rows(0);
+        assert_eq!(first.len(), 30);
+        for order in 1..6 {
+            assert_eq!(rows(order), first);
+        }
     }
 
     #[test]

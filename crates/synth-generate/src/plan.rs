@@ -81,6 +81,9 @@ pub struct Planned {
     pub(crate) cell: usize,
 }
 
+/// More examples fit into no prompt.
+const MAX_FEW_SHOT: usize = 100;
+
 impl Plan {
     /// Checks that this can be done with these texts.
     ///
@@ -93,6 +96,9 @@ impl Plan {
         }
         if self.max_tokens == 0 {
             return setting("max-tokens", "0".to_owned(), "at least 1");
+        }
+        if self.few_shot > MAX_FEW_SHOT {
+            return setting("few-shot", self.few_shot.to_string(), "at most 100 examples");
         }
         let Sampling { temperature, top_p, repetition_penalty, .. } = self.sampling;
         if !(0.0..=2.0).contains(&temperature) {
@@ -274,21 +280,6 @@ impl Plan {
             // Behind every request for texts.
             seed: self.request_seed(u64::MAX),
         })
-    }
-
-    /// What the judge is asked about a text of a class.
-    ///
-    /// # Errors
-    /// A template of the user's has a mistake.
-    pub fn judge_values(&self, class: ClassId, text: &str) -> PromptValues {
-        PromptValues {
-            class: self.class_text(class),
-            classes: self.classes.ids().map(|class| self.class_text(class)).collect(),
-            domain: self.domain.clone(),
-            source: text.to_owned(),
-            list: true,
-            ..PromptValues::default()
-        }
     }
 
     fn source<'a>(&self, position: u64, sources: &'a Sources) -> Result<&'a Source, GenerateError> {

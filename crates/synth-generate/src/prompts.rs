@@ -97,10 +97,33 @@ pub struct PromptValues {
     pub attributes: Vec<Attribute>,
     /// The text to rewrite or grade, or the name of an attribute.
     pub source: String,
+    /// The best grade; 1 is the worst.
+    pub grades: u32,
     /// How many texts are wanted.
     pub n: u32,
     /// Whether the answer is a list in JSON.
     pub list: bool,
+}
+
+impl PromptValues {
+    /// Values of which none is empty, to try templates with.
+    fn sample(list: bool) -> Self {
+        let class = |name: &str| ClassText { name: name.into(), description: format!("about {name}") };
+        Self {
+            class: class("security"),
+            against: class("technical"),
+            classes: vec![class("security"), class("technical")],
+            domain: "messages".into(),
+            style: "terse".into(),
+            examples: vec!["my account was stolen".into(), "is this mail from you?".into()],
+            contrasts: vec![Contrast { text: "the page is blank".into(), class: "technical".into() }],
+            attributes: vec![Attribute { name: "length".into(), value: "one sentence".into() }],
+            source: "somebody logged in as me".into(),
+            grades: 5,
+            n: 3,
+            list,
+        }
+    }
 }
 
 /// The templates in force.
@@ -149,8 +172,12 @@ impl Prompts {
         self.environment.add_template_owned(kind.name(), source.to_owned()).map_err(wrong)?;
         self.origins.retain(|(other, ..)| *other != kind);
         self.origins.push((kind, origin.to_owned(), source.to_owned()));
-        // With every value empty, mistyped names and missing blocks show before anything is paid for.
-        self.render(kind, &PromptValues::default(), AnswerForm::Text).map(|_| ())
+        // With every value empty and with every value there, mistyped names and missing blocks show before anything is
+        // paid for, in whatever branch they stand.
+        for values in [PromptValues::default(), PromptValues::sample(true), PromptValues::sample(false)] {
+            self.render(kind, &values, AnswerForm::Text)?;
+        }
+        Ok(())
     }
 
     /// Where a template comes from, and its text.
@@ -161,10 +188,10 @@ impl Prompts {
         (origin, source)
     }
 
-    /// A hash of the templates in force.
-    pub fn fingerprint(&self) -> String {
+    /// A hash of the templates of these kinds.
+    pub fn fingerprint(&self, kinds: &[PromptKind]) -> String {
         let mut hasher = blake3::Hasher::new();
-        for kind in PromptKind::ALL {
+        for &kind in kinds {
             hasher.update(self.source(kind).1.as_bytes());
             hasher.update(b"\0");
         }
@@ -197,27 +224,10 @@ fn wrong(origin: &str, error: &minijinja::Error) -> GenerateError {
 mod tests {
     use super::*;
 
-    fn values() -> PromptValues {
-        let class = |name: &str| ClassText { name: name.into(), description: format!("about {name}") };
-        PromptValues {
-            class: class("security"),
-            against: class("technical"),
-            classes: vec![class("security"), class("technical")],
-            domain: "messages".into(),
-            style: "terse".into(),
-            examples: vec!["my account was stolen".into(), "is this mail from you?".into()],
-            contrasts: vec![Contrast { text: "the page is blank".into(), class: "technical".into() }],
-            attributes: vec![Attribute { name: "length".into(), value: "one sentence".into() }],
-            source: "somebody logged in as me".into(),
-            n: 3,
-            list: true,
-        }
-    }
-
     #[test]
     fn every_template_says_what_it_is_given() {
         let prompts = Prompts::built_in();
-        let user = |kind| prompts.render(kind, &values(), AnswerForm::Items).unwrap().user;
+        let user = |kind| prompts.render(kind, &PromptValues::sample(true), AnswerForm::Items).unwrap().user;
         let all = [
             (PromptKind::Examples, "1. my account was stolen\n2. is this mail from you?\n"),
             (PromptKind::Examples, "- the page is blank (technical)\n"),
@@ -232,7 +242,7 @@ mod tests {
             assert!(user(kind).contains(expected), "{}: {}", kind.name(), user(kind));
         }
         for kind in PromptKind::ALL {
-            let prompt = prompts.render(kind, &values(), AnswerForm::Items).unwrap();
+            let prompt = prompts.render(kind, &PromptValues::sample(true), AnswerForm::Items).unwrap();
             let text = prompt.system + &prompt.user;
             assert!(!text.contains("\n\n\n") && !text.contains("  "), "{text}");
         }
@@ -240,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_small_model_is_asked_for_plain_text() {
-        let values = PromptValues { list: false, ..values() };
+        let values = PromptValues::sample(false);
         for kind in [PromptKind::Examples, PromptKind::Paraphrase, PromptKind::EdgeCases] {
             let prompt = Prompts::built_in().render(kind, &values, AnswerForm::Text).unwrap();
             assert!(!(prompt.system + &prompt.user).contains("JSON"), "{}", kind.name());
@@ -257,6 +267,10 @@ mod tests {
             mistake("{% block system %}{% endblock %}\n{% block user %}{{ clas.name }}{% endblock %}"),
             "the template my.j2 has a mistake in line 2: undefined value: `clas` is undefined"
         );
+        // Also where nothing is rendered unless a value is there.
+        let hidden =
+            "{% block system %}{% endblock %}{% block user %}{% if examples %}{{ n.x.y }}{% endif %}{% endblock %}";
+        assert!(mistake(hidden).contains("undefined"), "{}", mistake(hidden));
         assert!(mistake("{% block system %}{% endblock %}").contains("block 'user' not found"), "{}", mistake(""));
         assert!(mistake("{% block user %}\n{% if %}").contains("in line 2"));
     }

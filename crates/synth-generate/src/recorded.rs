@@ -1,8 +1,8 @@
 //! A generator with a journal and a budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synth_core::Observer;
 
@@ -13,13 +13,29 @@ use crate::{
 /// A generator whose responses are recorded before anybody uses them, and are never paid twice, within a budget.
 ///
 /// It is a [`Generator`] itself: prompts for examples, judges and prompted labeling functions all go through one, and
-/// share its budget.
+/// its clones share the budget.
 #[derive(Clone)]
 pub struct Recorded {
     generator: Arc<dyn Generator>,
     journal: Arc<Journal>,
     budget: Budget,
-    spent: Arc<Mutex<Spent>>,
+    account: Arc<Mutex<Account>>,
+}
+
+/// What was spent, and for what.
+#[derive(Debug)]
+struct Account {
+    spent: Spent,
+    /// What was paid for by this run; the same again is free.
+    paid: HashSet<Key>,
+}
+
+/// Requests that are alike: their key, and their places among all.
+struct Alike {
+    key: Key,
+    places: Vec<usize>,
+    /// The response, if this run recorded it before it was killed.
+    response: Option<Response>,
 }
 
 impl std::fmt::Debug for Recorded {
@@ -37,12 +53,19 @@ impl Recorded {
         if matches!(budget, Budget::Microdollars(_)) && generator.price().is_none() {
             return Err(GenerateError::NoPrice { model: generator.model().to_owned() });
         }
-        Ok(Self { generator, journal, budget, spent: Arc::new(Mutex::new(Spent::nothing())) })
+        let account = Account { spent: Spent::nothing(), paid: HashSet::new() };
+        Ok(Self { generator, journal, budget, account: Arc::new(Mutex::new(account)) })
+    }
+
+    /// The same generator and budget with another run of a journal.
+    #[must_use]
+    pub fn with_journal(&self, journal: Arc<Journal>) -> Self {
+        Self { journal, ..self.clone() }
     }
 
     /// What was spent so far.
     pub fn spent(&self) -> Spent {
-        *self.lock()
+        self.account().spent
     }
 
     /// The budget.
@@ -55,57 +78,85 @@ impl Recorded {
         estimate(&*self.generator, request)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Spent> {
-        self.spent.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a response, and copies it to all that asked for it.
+    fn pay(&self, alike: &Alike, response: Response, answers: &mut Vec<Answer>) {
+        {
+            let mut account = self.account();
+            account.spent.pay(response.usage, self.price());
+            account.spent.recall(alike.places.len() - 1);
+            account.paid.insert(alike.key);
+        }
+        answers.extend(alike.places.iter().map(|&request| Answer { request, result: Ok(response.clone()) }));
+    }
+
+    /// Requests by what they ask, in the order of their first appearance. Those that are free are answered.
+    fn recall(&self, requests: &[Request], answers: &mut Vec<Answer>) -> Result<Vec<Alike>, GenerateError> {
+        let mut at: HashMap<Key, usize> = HashMap::new();
+        let mut all: Vec<Alike> = Vec::new();
+        for (place, request) in requests.iter().enumerate() {
+            let key = Key::of(&*self.generator, request);
+            let next = all.len();
+            match *at.entry(key).or_insert(next) {
+                known if known < next => all[known].places.push(place),
+                _ => all.push(Alike { key, places: vec![place], response: None }),
+            }
+        }
+        let keys: Vec<Key> = all.iter().map(|alike| alike.key).collect();
+        let mut account = self.account();
+        let mut left = Vec::new();
+        for (mut alike, found) in all.into_iter().zip(self.journal.look_up(&keys)?) {
+            match found {
+                Some(found) if !found.of_this_run || account.paid.contains(&alike.key) => {
+                    account.spent.recall(alike.places.len());
+                    let copy = |request| Answer { request, result: Ok(found.response.clone()) };
+                    answers.extend(alike.places.into_iter().map(copy));
+                }
+                found => {
+                    alike.response = found.map(|found| found.response);
+                    left.push(alike);
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// How many of these requests fit into the budget, each taken at its estimate.
-    fn fitting(&self, requests: &[Request]) -> usize {
+    fn fitting(&self, left: &[Alike], requests: &[Request]) -> usize {
         let (mut planned, price) = (self.spent(), self.price());
-        requests
-            .iter()
-            .take_while(|request| {
-                planned.add(self.estimate(request), price, false);
+        left.iter()
+            .take_while(|alike| {
+                planned.pay(self.estimate(&requests[alike.places[0]]), price);
                 planned.within(self.budget)
             })
             .count()
     }
 
-    /// Answers requests that fit into the budget, from the journal or by asking.
+    /// Answers requests that fit into the budget: those that this run has recorded, and by asking.
     fn wave(
         &self,
+        wave: &mut [Alike],
         requests: &[Request],
-        first: usize,
         observer: &dyn Observer,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>, GenerateError> {
-        let keys: Vec<Key> = requests.iter().map(|request| Key::of(&*self.generator, request)).collect();
-        let price = self.price();
-        // Requests that are alike are asked once.
-        let mut alike: HashMap<Key, Vec<usize>> = HashMap::new();
-        let (mut known, mut missing) = (Vec::new(), Vec::new());
-        for (at, response) in self.journal.look_up(&keys)?.into_iter().enumerate() {
-            match response {
-                Some(response) => {
-                    self.lock().add(response.usage, price, true);
-                    known.push(Answer { request: first + at, result: Ok(response) });
-                }
-                None => {
-                    let same = alike.entry(keys[at]).or_default();
-                    if same.is_empty() {
-                        missing.push(at);
-                    }
-                    same.push(at);
-                }
+        let mut answers = Vec::new();
+        for alike in &mut *wave {
+            if let Some(response) = alike.response.take() {
+                self.pay(alike, response, &mut answers);
             }
         }
-        if !known.is_empty() && sink(known).is_break() {
+        let missing: Vec<&Alike> = wave.iter().filter(|alike| !self.account().paid.contains(&alike.key)).collect();
+        if !answers.is_empty() && sink(answers).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         if missing.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let asked: Vec<Request> = missing.iter().map(|&at| requests[at].clone()).collect();
+        let asked: Vec<Request> = missing.iter().map(|alike| requests[alike.places[0]].clone()).collect();
         let fingerprint = self.fingerprint();
         let mut failed = None;
         let mut flow = ControlFlow::Continue(());
@@ -113,7 +164,7 @@ impl Recorded {
             let responses: Vec<(Key, &Request, &Response)> = answers
                 .iter()
                 .filter_map(|answer| Some((answer.request, answer.result.as_ref().ok()?)))
-                .map(|(index, response)| (keys[missing[index]], &asked[index], response))
+                .map(|(index, response)| (missing[index].key, &asked[index], response))
                 .collect();
             if let Err(error) = self.journal.record(&fingerprint, &responses) {
                 failed = Some(error);
@@ -121,24 +172,20 @@ impl Recorded {
             }
             let mut all = Vec::with_capacity(answers.len());
             for answer in answers {
-                let same = &alike[&keys[missing[answer.request]]];
-                match &answer.result {
-                    Ok(response) => {
-                        self.lock().add(response.usage, price, false);
-                        for &at in &same[1..] {
-                            self.lock().add(response.usage, price, true);
-                            all.push(Answer { request: first + at, result: Ok(response.clone()) });
-                        }
-                    }
+                let alike = missing[answer.request];
+                match answer.result {
+                    Ok(response) => self.pay(alike, response, &mut all),
                     Err(error) => {
+                        self.account().spent.failed += 1;
                         let copy = || GenerateError::Generator {
                             generator: self.model().to_owned(),
                             source: error.to_string().into(),
                         };
-                        all.extend(same[1..].iter().map(|&at| Answer { request: first + at, result: Err(copy()) }));
+                        let copies = alike.places[1..].iter().map(|&request| Answer { request, result: Err(copy()) });
+                        all.extend(copies);
+                        all.push(Answer { request: alike.places[0], result: Err(error) });
                     }
                 }
-                all.push(Answer { request: first + same[0], result: answer.result });
             }
             flow = sink(all);
             flow
@@ -180,30 +227,36 @@ impl Generator for Recorded {
 
     /// As the generator behind it. A request that the budget has no room for is answered with
     /// [`GenerateError::BudgetReached`]. Requests are sent in waves, each as many as fit at their estimates: what is
-    /// sent depends on the requests and on what they used, not on whether they were recorded or on the timing.
+    /// sent depends on the requests and on what they used, not on what this run had recorded before it was killed, nor
+    /// on the timing.
     fn generate(
         &self,
         requests: &[Request],
         observer: &dyn Observer,
         sink: &mut Sink<'_>,
     ) -> Result<(), GenerateError> {
-        let mut first = 0;
-        while first < requests.len() {
+        let mut free = Vec::new();
+        let mut all = self.recall(requests, &mut free)?;
+        if !free.is_empty() && sink(free).is_break() {
+            return Ok(());
+        }
+        let mut left = &mut all[..];
+        while !left.is_empty() {
             if observer.cancelled() {
                 return Err(GenerateError::Cancelled);
             }
-            let fitting = self.fitting(&requests[first..]);
+            let fitting = self.fitting(left, requests);
             if fitting == 0 {
                 let reached =
-                    |request| Answer { request, result: Err(GenerateError::BudgetReached { budget: self.budget }) };
-                let _ = sink((first..requests.len()).map(reached).collect());
+                    |&request| Answer { request, result: Err(GenerateError::BudgetReached { budget: self.budget }) };
+                let _ = sink(left.iter().flat_map(|alike| &alike.places).map(reached).collect());
                 return Ok(());
             }
-            let wave = &requests[first..first + fitting];
-            if self.wave(wave, first, observer, sink)?.is_break() {
+            let (wave, rest) = left.split_at_mut(fitting);
+            if self.wave(wave, requests, observer, sink)?.is_break() {
                 return Ok(());
             }
-            first += fitting;
+            left = rest;
         }
         Ok(())
     }
@@ -255,16 +308,20 @@ mod tests {
         assert_eq!(run(&again, &[3, 4, 1]).0, [1, 3, 4]);
         assert_eq!(*generator.asked.lock().unwrap(), [1, 2, 3, 4]);
         assert_eq!((again.spent().requests, again.spent().recorded), (3, 2));
+        // Functions and examples share what they have.
+        let beside = again.with_journal(open());
+        assert_eq!(run(&beside, &[4, 5]).0, [4, 5]);
+        assert_eq!((again.spent().requests, again.spent().recorded), (5, 3));
     }
 
     #[test]
-    fn a_failed_request_is_asked_again_and_costs_nothing() {
+    fn a_failed_request_is_asked_again() {
         let failing = Arc::new(Counting { failing: vec![2], ..Counting::default() });
         let journal = Arc::new(Journal::in_memory().unwrap());
         let recorded = Recorded::new(failing, journal.clone(), Budget::default()).unwrap();
         // Copies of a request that fails, fail too.
         assert_eq!(run(&recorded, &[1, 2, 2]), (vec![1], vec![2, 2]));
-        assert_eq!(recorded.spent().requests, 1);
+        assert_eq!((recorded.spent().requests, recorded.spent().failed), (1, 1));
         let working = Arc::new(Counting::default());
         let recorded = Recorded::new(working.clone(), journal, Budget::default()).unwrap();
         assert_eq!(run(&recorded, &[1, 2]).0, [1, 2]);
@@ -283,12 +340,16 @@ mod tests {
             assert_eq!(answered.len() + refused.len(), 20);
             assert!(whole.spent().within(budget), "{budget}: {:?}", whole.spent());
             // As if every third response had been recorded by a run that was killed.
-            let journal = Arc::new(Journal::in_memory().unwrap());
+            let dir = tempfile::tempdir().unwrap();
+            let open = |mode| Arc::new(Journal::open(dir.path().join("j"), "p", "", mode).unwrap());
             let before: Vec<u64> = answered.iter().copied().step_by(3).collect();
-            let earlier = Recorded::new(generator.clone(), journal.clone(), Budget::default()).unwrap();
-            run(&earlier, &before);
-            let resumed = Recorded::new(generator, journal, budget).unwrap();
-            assert_eq!(run(&resumed, &seeds), (answered, refused), "{budget}");
+            run(&Recorded::new(generator.clone(), open(RunMode::Cached), Budget::default()).unwrap(), &before);
+            let resumed = Recorded::new(generator.clone(), open(RunMode::Resume), budget).unwrap();
+            assert_eq!(run(&resumed, &seeds), (answered.clone(), refused), "{budget}");
+            assert_eq!(resumed.spent(), whole.spent(), "{budget}");
+            // What an earlier run has paid is free for a later one.
+            let later = Recorded::new(generator, open(RunMode::Cached), budget).unwrap();
+            assert!(run(&later, &seeds).0.len() > answered.len(), "{budget}");
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Sources {
     all: Vec<Source>,
     /// The positions of each class's texts, in the order of the records.
     by_class: Vec<Vec<usize>>,
+    /// Whether there are texts, and none has a line break.
+    single_lines: bool,
 }
 
 impl Sources {
@@ -39,12 +41,18 @@ impl Sources {
                 by_class[class.index()].push(at);
             }
         }
-        Self { all, by_class }
+        let single_lines = !all.is_empty() && all.iter().all(|source| !source.text.trim().contains('\n'));
+        Self { all, by_class, single_lines }
     }
 
     /// All texts, in the order of the records.
     pub fn all(&self) -> &[Source] {
         &self.all
+    }
+
+    /// Whether each text is one line, so that what is made should be one too.
+    pub(crate) fn single_lines(&self) -> bool {
+        self.single_lines
     }
 
     /// The texts of a class, in the order of the records.

@@ -1,19 +1,19 @@
 //! A language model that runs in the process.
 
-use std::collections::VecDeque;
+mod batch;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use synth_core::{Observer, Silent};
-use synth_generate::{Answer, GenerateError, Generator, Input, Price, Prompt, Request, Response, Sink, Usage};
+use synth_generate::{GenerateError, Generator, Input, Price, Prompt, Request, Sink};
 
+use self::batch::Work;
 use crate::NeuralError;
 use crate::chat::ChatTemplate;
 use crate::gguf::{Gguf, Value};
 use crate::hub::{HubModel, OnDownload};
-use crate::llama::{Cache, Llama, Run, Sequence};
-use crate::parallel::each;
+use crate::llama::{Llama, Run, Sequence};
 use crate::sampling::{Sampler, most_probable};
 use crate::tokenizer::Tokenizer;
 
@@ -137,12 +137,14 @@ impl LocalLlm {
         Ok(Self { llama, tokenizer, template, name, fingerprint, context, batch })
     }
 
-    /// The text of a prompt as the model sees it, in its chat template.
+    /// The text of a prompt as the model sees it, in its chat template. Control tokens that the prompt itself names, as
+    /// a record might, become plain text.
     ///
     /// # Errors
     /// The template of the model refuses the prompt.
     pub fn prompt_text(&self, prompt: &Prompt) -> Result<String, NeuralError> {
-        self.template.render(prompt)
+        let plain = |text: &str| self.tokenizer.without_control(text).into_owned();
+        self.template.render(&Prompt { system: plain(&prompt.system), user: plain(&prompt.user), ..prompt.clone() })
     }
 
     /// The tokens of a text. Names of control tokens in it become control tokens.
@@ -222,7 +224,7 @@ impl LocalLlm {
                 }
             }
             Sampler::check(&request.sampling)?;
-            let tokens = self.tokenizer.prompt(&self.template.render(prompt)?);
+            let tokens = self.tokenizer.prompt(&self.prompt_text(prompt)?);
             self.check_length(&tokens, request.max_tokens as usize)?;
             Ok(tokens)
         };
@@ -264,7 +266,7 @@ impl Generator for LocalLlm {
         observer: &dyn Observer,
         sink: &mut Sink<'_>,
     ) -> Result<(), GenerateError> {
-        let mut work = Work { model: self, requests, next: 0, read: None, open: VecDeque::new(), writing: Vec::new() };
+        let mut work = Work::new(self, requests);
         loop {
             let mut answers = Vec::new();
             work.fill(observer, &mut answers)?;
@@ -272,7 +274,7 @@ impl Generator for LocalLlm {
             if !answers.is_empty() && sink(answers).is_break() {
                 return Ok(());
             }
-            if work.writing.is_empty() {
+            if work.is_idle() {
                 if work.is_over() {
                     return Ok(());
                 }
@@ -287,146 +289,13 @@ impl Generator for LocalLlm {
     }
 }
 
-/// Requests that are being answered.
-struct Work<'a> {
-    model: &'a LocalLlm,
-    requests: &'a [Request],
-    /// The first request that has not been looked at.
-    next: usize,
-    /// A request whose prompt has been read, and choices of which have not begun.
-    read: Option<Read>,
-    /// Requests with choices that are not finished, in their order.
-    open: VecDeque<Open>,
-    /// What is being written now.
-    writing: Vec<Choice>,
-}
-
-/// A prompt that has been read.
-struct Read {
-    request: usize,
-    cache: Arc<Cache>,
-    logits: Vec<f32>,
-    next_choice: u32,
-}
-
-/// The answer to a request, as far as it is there.
-struct Open {
-    request: usize,
-    choices: Vec<Option<String>>,
-    usage: Usage,
-}
-
-/// An answer that is being written.
-struct Choice {
-    request: usize,
-    number: u32,
-    sequence: Sequence,
-    sampler: Sampler,
-    tokens: Vec<u32>,
-    ended: bool,
-}
-
-impl Work<'_> {
-    fn is_over(&self) -> bool {
-        self.read.is_none() && self.next == self.requests.len()
-    }
-
-    /// Begins answers until the batch is full.
-    fn fill(&mut self, observer: &dyn Observer, answers: &mut Vec<Answer>) -> Result<(), GenerateError> {
-        while self.writing.len() < self.model.batch && !self.is_over() {
-            let Some(read) = &mut self.read else {
-                let request = self.next;
-                self.next += 1;
-                match self.model.prepare(&self.requests[request]) {
-                    Err(error) => answers.push(Answer { request, result: Err(error) }),
-                    Ok(tokens) => {
-                        let mut sequence = Sequence::new();
-                        let logits = self.model.read(&mut sequence, &tokens, observer);
-                        let Some(logits) = logits.map_err(|error| self.model.failed(error))? else {
-                            return Err(GenerateError::Cancelled);
-                        };
-                        let cache = Arc::new(sequence.into_cache());
-                        self.read = Some(Read { request, cache, logits, next_choice: 0 });
-                        let n = self.requests[request].n_choices as usize;
-                        let usage = Usage { prompt_tokens: tokens.len() as u64, completion_tokens: 0 };
-                        self.open.push_back(Open { request, choices: vec![None; n], usage });
-                    }
-                }
-                continue;
-            };
-            let Request { sampling, seed, n_choices, .. } = self.requests[read.request];
-            let mut choice = Choice {
-                request: read.request,
-                number: read.next_choice,
-                sequence: Sequence::after(Arc::clone(&read.cache)),
-                sampler: Sampler::new(sampling, seed, read.next_choice),
-                tokens: Vec::new(),
-                ended: false,
-            };
-            choice.go_on(self.model, &read.logits, self.requests);
-            self.writing.push(choice);
-            read.next_choice += 1;
-            if read.next_choice == n_choices {
-                self.read = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes one more token of each answer.
-    fn step(&mut self) -> Result<(), GenerateError> {
-        let (model, requests) = (self.model, self.requests);
-        let mut runs: Vec<Run<'_>> = self
-            .writing
-            .iter_mut()
-            .map(|Choice { sequence, tokens, .. }| Run { sequence, tokens: &tokens[tokens.len().saturating_sub(1)..] })
-            .collect();
-        let logits = model.llama.forward(&mut runs).map_err(|error| model.failed(error))?;
-        let rows = self.writing.iter_mut().zip(logits.chunks_exact(model.llama.n_vocab()));
-        each(rows.collect(), |(choice, logits)| choice.go_on(model, logits, requests));
-        Ok(())
-    }
-
-    /// Takes away what has ended, and answers requests whose choices all have.
-    fn take_finished(&mut self, answers: &mut Vec<Answer>) {
-        for choice in self.writing.extract_if(.., |choice| choice.ended) {
-            let Some(open) = self.open.iter_mut().find(|open| open.request == choice.request) else { continue };
-            open.usage.completion_tokens += choice.tokens.len() as u64;
-            open.choices[choice.number as usize] = Some(self.model.tokenizer.text(&choice.tokens));
-        }
-        let mut unfinished = VecDeque::new();
-        for open in self.open.drain(..) {
-            if open.choices.iter().all(Option::is_some) {
-                let choices = open.choices.into_iter().flatten().collect();
-                answers.push(Answer { request: open.request, result: Ok(Response { choices, usage: open.usage }) });
-            } else {
-                unfinished.push_back(open);
-            }
-        }
-        self.open = unfinished;
-    }
-}
-
-impl Choice {
-    /// Takes the next token, or ends.
-    fn go_on(&mut self, model: &LocalLlm, logits: &[f32], requests: &[Request]) {
-        let token = self.sampler.next(logits);
-        if model.tokenizer.ends(token) {
-            self.ended = true;
-            return;
-        }
-        self.tokens.push(token);
-        self.ended = self.tokens.len() >= requests[self.request].max_tokens as usize;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use synth_core::Event;
-    use synth_generate::{AnswerForm, Sampling};
+    use synth_generate::{Answer, AnswerForm, Response, Sampling};
 
     use super::*;
     use crate::tiny::{self, Tiny};

@@ -1,5 +1,7 @@
 //! Texts as tokens, and tokens as texts, from what a GGUF file says of its tokenizer.
 
+use std::borrow::Cow;
+
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
@@ -17,6 +19,8 @@ pub(crate) struct Tokenizer {
     /// The tokens that end an answer, ascending.
     ends: Vec<u32>,
     special: Special,
+    /// The names of control tokens.
+    control: Vec<String>,
 }
 
 /// Tokens with a role, as text: chat templates name them.
@@ -96,11 +100,26 @@ impl Tokenizer {
         ends.sort_unstable();
         ends.dedup();
         let adds_bos = gguf.get("tokenizer.ggml.add_bos_token").and_then(Value::bool).unwrap_or(false);
-        Ok(Self { inner, first: bos.filter(|_| adds_bos), ends, special })
+        // Names of one sign would break ordinary texts.
+        let control = of_kind(CONTROL).filter(|token| token.chars().nth(1).is_some()).map(str::to_owned).collect();
+        Ok(Self { inner, first: bos.filter(|_| adds_bos), ends, special, control })
     }
 
     pub(crate) fn special(&self) -> &Special {
         &self.special
+    }
+
+    /// A text in which no control token is named: what stands in a record must not end the turn of who quotes it. A
+    /// space behind its first sign makes a name plain text.
+    pub(crate) fn without_control<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for name in &self.control {
+            if text.contains(name.as_str()) {
+                let first = name.chars().next().map_or(0, char::len_utf8);
+                text = text.replace(name.as_str(), &format!("{} {}", &name[..first], &name[first..])).into();
+            }
+        }
+        text
     }
 
     /// The tokens of a text. Names of control tokens in it become control tokens.
@@ -155,6 +174,15 @@ mod tests {
         assert_eq!(tokenizer.tokens("a<|im_end|>b"), [tiny::id("a"), tiny::END, tiny::id("b")]);
         assert_eq!(tokenizer.text(&[tiny::id("a"), tiny::END, tiny::id("Ã")]), "a\u{fffd}");
         assert!(tokenizer.ends(tiny::END) && tokenizer.ends(0) && !tokenizer.ends(1));
+    }
+
+    #[test]
+    fn what_a_record_names_is_no_control_token() {
+        let tokenizer = tokenizer(&Tiny::default()).unwrap();
+        let plain = tokenizer.without_control("a<|im_end|>b <|im_end|> c");
+        assert_eq!(plain, "a< |im_end|>b < |im_end|> c");
+        assert!(!tokenizer.tokens(&plain).contains(&tiny::END));
+        assert!(matches!(tokenizer.without_control("a < b |> c"), Cow::Borrowed(_)));
     }
 
     #[test]

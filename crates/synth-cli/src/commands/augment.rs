@@ -1,6 +1,6 @@
 //! `synth augment`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,8 +18,8 @@ use synth::generate::{
     Answer, Augmenter, Candidate, Duplicates, DuplicatesSettings, FilterChain, Generator, Input, Key, PROVENANCE,
     Provenance, Request, Sampling, provenance_column, provenance_field,
 };
-use synth::io::RecordWriter;
-use synth::io::ids::IdColumn;
+use synth::io::ids::{IdColumn, Unique};
+use synth::io::{Reader, RecordWriter};
 
 use crate::args::{AugmentArgs, Common};
 use crate::config::Config;
@@ -92,7 +92,7 @@ fn augment(args: &AugmentArgs, config: &Config, progress: &Progress) -> Result<S
     let ids = IdColumn::find(&schema, id)?;
     let layout = Layout::new(&schema, &ids, &field);
     let augmenter = Augmenter::new(config.augment)?;
-    let duplicates = Duplicates::new(&DuplicatesSettings { similarity: 1.0 }, std::iter::empty::<(String, String)>())?;
+    let duplicates = Duplicates::new(&DuplicatesSettings { similarity: 1.0 }, real(&reader, &ids, &field)?)?;
     let mut filters = FilterChain::new(vec![Box::new(duplicates)]);
     let mut writer = RecordWriter::create(&args.out, &layout.schema)?;
     let mut labels = Labels::default();
@@ -113,7 +113,8 @@ fn augment(args: &AugmentArgs, config: &Config, progress: &Progress) -> Result<S
         progress.check()?;
         let names = ids.ids(&batch)?;
         let chosen = chosen(&batch, &field, args.split.as_deref());
-        let variants = variants(args, &augmenter, &batch, &names, &field, &chosen, progress, &mut summary)?;
+        let others = others(&batch, &field, label_field.as_deref(), &chosen);
+        let variants = variants(args, &augmenter, &batch, &names, &field, &chosen, others, progress, &mut summary)?;
         summary.made += variants.len() as u64;
         let (kept, _) = filters.judge(variants)?;
         filters.keep(&kept)?;
@@ -129,6 +130,50 @@ fn augment(args: &AugmentArgs, config: &Config, progress: &Progress) -> Result<S
     summary.filters = report::yields(filters.tallies());
     summary.labels = labels.0.into_iter().map(|(label, [before, after])| LabelCount { label, before, after }).collect();
     Ok(summary)
+}
+
+/// The ids and texts of all records: a variant that says the same as one of them adds nothing. Two records with one id
+/// are an error, since variants are told apart by the ids of what they were made from.
+fn real(reader: &Reader, ids: &IdColumn, field: &str) -> Result<Vec<(String, String)>> {
+    let mut unique = Unique::new(ids.clone());
+    let mut all = Vec::new();
+    for batch in batches(reader)? {
+        let batch = batch.map_err(unboxed)?;
+        unique.check(&batch)?;
+        let names = ids.ids(&batch)?;
+        let Some(texts) = batch.column(field) else { continue };
+        all.extend(
+            (0..batch.n_rows()).filter_map(|row| Some((names.value(row).to_owned(), texts.text(row)?.to_owned()))),
+        );
+    }
+    Ok(all)
+}
+
+/// For each chosen row, some texts with the same label that may lend it sentences: the next ones in the batch, and
+/// from its start again.
+fn others(batch: &Dataset, field: &str, label: Option<&str>, chosen: &[usize]) -> Vec<Vec<String>> {
+    const OTHERS: usize = 3;
+    let (Some(labels), Some(texts)) = (label.and_then(|label| batch.column(label)), batch.column(field)) else {
+        return vec![Vec::new(); chosen.len()];
+    };
+    let mut alike: HashMap<String, Vec<usize>> = HashMap::new();
+    let label = |row: usize| labels.value(row).map(|label| label.to_string());
+    let places: Vec<Option<(String, usize)>> = chosen
+        .iter()
+        .map(|&row| {
+            let label = label(row)?;
+            let rows = alike.entry(label.clone()).or_default();
+            rows.push(row);
+            Some((label, rows.len() - 1))
+        })
+        .collect();
+    let others = |place: Option<(String, usize)>| {
+        let Some((label, at)) = place else { return Vec::new() };
+        let rows = &alike[&label];
+        let next = rows.iter().cycle().skip(at + 1).take(OTHERS.min(rows.len() - 1));
+        next.filter_map(|&row| texts.text(row).map(str::to_owned)).collect()
+    };
+    places.into_iter().map(others).collect()
 }
 
 /// The rows to make variants of.
@@ -152,6 +197,7 @@ fn variants(
     names: &StringArray,
     field: &str,
     chosen: &[usize],
+    others: Vec<Vec<String>>,
     progress: &Progress,
     summary: &mut Summary,
 ) -> Result<Vec<Candidate>> {
@@ -159,8 +205,9 @@ fn variants(
     let text = |row: usize| texts.text(row).unwrap_or_default().to_owned();
     let requests: Vec<Request> = chosen
         .iter()
-        .map(|&row| Request {
-            input: Input::Text { text: text(row), others: Vec::new() },
+        .zip(others)
+        .map(|(&row, others)| Request {
+            input: Input::Text { text: text(row), others },
             n_choices: args.per_record,
             max_tokens: 1,
             sampling: Sampling::default(),

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use arrow_json::LineDelimitedWriter;
+use anyhow::Result;
 use serde::Serialize;
 use synth::core::Dataset;
 use synth::generate::{PROVENANCE, Provenance};
@@ -14,6 +13,7 @@ use crate::args::{BlameArgs, Common};
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
 use crate::generation::material::{record_args, text_field};
+use crate::generation::provenance::provenance;
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -42,7 +42,9 @@ pub fn run(args: &BlameArgs, common: &Common, progress: &Progress) -> Result<Exi
             "rows that `synth generate` and `synth augment` write have one",
         ));
     }
-    let ids = IdColumn::find(&schema, None)?;
+    // Rows of `generate` have an `id`, whatever those of the data have.
+    let named = config.data.id.as_deref().filter(|id| schema.column_with_name(id).is_some());
+    let ids = IdColumn::find(&schema, named)?;
     let number: Option<u64> = args.row.parse().ok();
     // An id wins over a number.
     let mut by_number = None;
@@ -50,7 +52,7 @@ pub fn run(args: &BlameArgs, common: &Common, progress: &Progress) -> Result<Exi
         let batch = batch.map_err(unboxed)?;
         let names = ids.ids(&batch)?;
         if let Some(row) = (0..batch.n_rows()).find(|&row| names.value(row) == args.row) {
-            return show(&batch, row, names.value(row), common.json);
+            return show(&batch, row, names.value(row), &config, common.json);
         }
         let at = number.and_then(|number| number.checked_sub(batch.first_row())).map(|at| at as usize);
         if let Some(row) = at.filter(|&row| row < batch.n_rows()) {
@@ -58,7 +60,7 @@ pub fn run(args: &BlameArgs, common: &Common, progress: &Progress) -> Result<Exi
         }
     }
     match by_number {
-        Some((batch, row, id)) => show(&batch, row, &id, common.json),
+        Some((batch, row, id)) => show(&batch, row, &id, &config, common.json),
         None => Err(hinted(
             format!("`{}` has no row `{}`", args.file.display(), args.row),
             "give an id, or the number of a row, from 0",
@@ -66,9 +68,11 @@ pub fn run(args: &BlameArgs, common: &Common, progress: &Progress) -> Result<Exi
     }
 }
 
-fn show(batch: &Dataset, row: usize, id: &str, json: bool) -> Result<ExitCode> {
+fn show(batch: &Dataset, row: usize, id: &str, config: &Config, json: bool) -> Result<ExitCode> {
     let record = batch.row(row);
-    let field = text_field(&batch.schema(), None, &[]).ok();
+    let one = Dataset::new(batch.batch().slice(row, 1));
+    let named = config.generate.text.as_deref().filter(|field| batch.column(field).is_some());
+    let field = text_field(&batch.schema(), named, &[]).ok();
     let owned = |field: &str| record.text(field).map(std::borrow::Cow::into_owned);
     let blame = Blame {
         version: 1,
@@ -78,7 +82,7 @@ fn show(batch: &Dataset, row: usize, id: &str, json: bool) -> Result<ExitCode> {
         wanted: owned("wanted"),
         label: owned("label"),
         confidence: record.number("confidence"),
-        provenance: provenance(batch, row)?,
+        provenance: provenance(&one)?.pop().flatten(),
     };
     if json {
         output::json(&blame)?;
@@ -89,21 +93,6 @@ fn show(batch: &Dataset, row: usize, id: &str, json: bool) -> Result<ExitCode> {
 }
 
 /// The provenance of a row, from a struct or, as in CSV, from JSON text.
-fn provenance(batch: &Dataset, row: usize) -> Result<Option<Provenance>> {
-    let at = batch.schema().index_of(PROVENANCE)?;
-    let one = batch.batch().slice(row, 1).project(&[at])?;
-    let mut line = Vec::new();
-    LineDelimitedWriter::new(&mut line).write(&one)?;
-    let mut value: serde_json::Value = serde_json::from_slice(&line)?;
-    let mut found = value[PROVENANCE].take();
-    if let Some(text) = found.as_str() {
-        found = if text.is_empty() { serde_json::Value::Null } else { serde_json::from_str(text)? };
-    }
-    let provenance: Option<Provenance> = serde_json::from_value(found)
-        .with_context(|| format!("the field `{PROVENANCE}` is not one that synth wrote"))?;
-    Ok(provenance)
-}
-
 fn describe(blame: &Blame) -> String {
     let mut text = format!("{} (row {})\n", blame.id, blame.row);
     let mut line = |name: &str, value: &str| {

@@ -1,30 +1,31 @@
 //! `synth filter`
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
 use serde::Serialize;
 use synth::batches;
 use synth::core::{ClassId, Dataset, Event, Observer, Stage};
-use synth::generate::{Candidate, Dropped, Kind, Plan, Provenance, Recorded, RunMode, Sampling};
-use synth::io::RecordWriter;
+use synth::generate::{Candidate, Dropped, PROVENANCE, Provenance, provenance_column, provenance_field};
 use synth::io::gold::GoldColumn;
 use synth::io::ids::IdColumn;
+use synth::io::{Reader, RecordWriter};
 
 use crate::args::{Common, FilterArgs};
 use crate::commands::generate::prompts;
-use crate::config::{Config, or_file};
+use crate::config::Config;
 use crate::errors::{hinted, unboxed};
-use crate::generation::chain::{Judging, Maker};
-use crate::generation::material::{record_args, text_field};
+use crate::generation::chain::{Judging, Maker, has_judge};
+use crate::generation::material::{Wanted, record_args, text_field};
+use crate::generation::provenance::provenance;
 use crate::generation::report::{self, FilterYield};
-use crate::generation::{Journals, Material, backend};
+use crate::generation::{Backend, Material};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -60,26 +61,38 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
     let reader = inputs::reader(&record_args(&args.data, None), config, Some(&args.out), progress)?;
     let schema = reader.schema();
     let ids = IdColumn::find(&schema, args.material.id.as_deref())?;
-    let material = Material::load(&args.material, &args.ask, &[], config, progress)?;
     let has = |name: &str| schema.column_with_name(name).is_some();
-    let field = match has(&material.text_field) {
-        true => material.text_field.clone(),
-        false => text_field(&schema, args.material.text.as_deref(), &[])?,
-    };
+    if let Some(text) = args.material.text.as_deref() {
+        text_field(&schema, Some(text), &[])?;
+    }
+    let backend = Backend::new(&args.ask, config, progress)?;
     let wanted_field =
         args.wanted.clone().or_else(|| ["wanted", "label"].into_iter().find(|name| has(name)).map(str::to_owned));
+    let of_candidates = match &wanted_field {
+        Some(field) => values(&reader, field)?,
+        None => BTreeSet::new(),
+    };
+    let named: Vec<(&str, &str)> = of_candidates.iter().map(|name| ("--wanted", name.as_str())).collect();
+    let material = Material::load(&args.material, &Wanted { classes: &named, asks: true }, &backend, config, progress)?;
+    let field = match has(&material.text_field) {
+        true => material.text_field.clone(),
+        false => text_field(&schema, None, &[])?,
+    };
     let wanted = wanted_field.map(|field| GoldColumn::find(&schema, &field, &material.classes)).transpose()?;
+    let judge = has_judge(&args.material.filters, &config.filters).then(|| -> Result<Judging> {
+        Ok(Judging::new(Arc::new(backend.aside("judged by")?), prompts(config)?, &material.classes, config))
+    });
     let maker = Maker {
         config: &config.filters,
         material: &material,
         kind: None,
         class: None,
         against: None,
-        judge: judge(args, config, &material, progress)?,
+        judge: judge.transpose()?,
         progress,
     };
     let mut filters = maker.chain(&args.material.filters)?;
-    let mut writer = RecordWriter::create(&args.out, &schema)?;
+    let mut writer = RecordWriter::create(&args.out, &with_provenance(&schema))?;
     let dropped_schema = with_reasons(&schema);
     let mut dropped_writer =
         args.dropped.as_ref().map(|path| RecordWriter::create(path, &dropped_schema)).transpose()?;
@@ -95,10 +108,7 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
         filters.keep(&kept)?;
         summary.seen += batch.n_rows() as u64;
         summary.kept += kept.len() as u64;
-        let mut mask = vec![false; batch.n_rows()];
-        kept.iter().for_each(|candidate| mask[position(candidate)] = true);
-        let passed = filter_record_batch(batch.batch(), &BooleanArray::from(mask))?;
-        writer.write(&Dataset::new(passed))?;
+        writer.write(&passed(&batch, &kept, &with_provenance(&schema))?)?;
         if let Some(writer) = &mut dropped_writer {
             writer.write(&reasons(&batch, dropped, &dropped_schema)?)?;
         }
@@ -109,6 +119,18 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
     dropped_writer.map_or(Ok(()), RecordWriter::finish)?;
     summary.filters = report::yields(filters.tallies());
     Ok(summary)
+}
+
+/// The values of a field.
+fn values(reader: &Reader, field: &str) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for batch in batches(reader)? {
+        let batch = batch.map_err(unboxed)?;
+        let Some(column) = batch.column(field) else { break };
+        let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
+        found.extend(names.filter(|name| !name.is_empty()));
+    }
+    Ok(found)
 }
 
 /// The texts of a batch as candidates; the seed holds the row, by which they are found again.
@@ -131,56 +153,52 @@ fn position(candidate: &Candidate) -> usize {
 
 fn with_reasons(schema: &Schema) -> SchemaRef {
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    fields.retain(|field| !["filter", "reason"].contains(&field.name().as_str()));
+    fields.retain(|field| !["filter", "reason", "score"].contains(&field.name().as_str()));
     fields.push(Arc::new(Field::new("filter", DataType::Utf8, false)));
     fields.push(Arc::new(Field::new("reason", DataType::Utf8, false)));
+    fields.push(Arc::new(Field::new("score", DataType::Float64, true)));
     Arc::new(Schema::new(fields))
+}
+
+/// The schema of what passes: with what each filter said of it, where `synth blame` finds it.
+fn with_provenance(schema: &Schema) -> SchemaRef {
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    fields.retain(|field| field.name() != PROVENANCE);
+    fields.push(Arc::new(provenance_field()));
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The records that passed. Provenance that they have stays, and gets the scores.
+fn passed(batch: &Dataset, kept: &[Candidate], schema: &SchemaRef) -> Result<Dataset> {
+    let rows: UInt32Array = kept.iter().map(|candidate| position(candidate) as u32).collect();
+    let taken = Dataset::new(take_record_batch(batch.batch(), &rows)?);
+    let mut all = Vec::with_capacity(kept.len());
+    for (before, candidate) in provenance(&taken)?.into_iter().zip(kept) {
+        let mut after = before.unwrap_or_else(|| Provenance { kind: "given".to_owned(), ..Provenance::default() });
+        after.scores.extend(candidate.provenance.scores.iter().cloned());
+        all.push(after);
+    }
+    let (own, _) = schema.fields().split_at(schema.fields().len() - 1);
+    let mut columns: Vec<ArrayRef> =
+        own.iter().filter_map(|field| taken.batch().column_by_name(field.name()).cloned()).collect();
+    columns.extend(provenance_column(&all.iter().map(Some).collect::<Vec<_>>())?.batch().columns().iter().cloned());
+    Ok(Dataset::new(RecordBatch::try_new(SchemaRef::clone(schema), columns)?))
 }
 
 /// The records that were dropped, in their order, with who dropped them and why.
 fn reasons(batch: &Dataset, mut dropped: Vec<Dropped>, schema: &SchemaRef) -> Result<Dataset> {
     dropped.sort_by_key(|dropped| position(&dropped.candidate));
-    let rows = dropped.iter().map(|dropped| position(&dropped.candidate) as u32);
-    let taken =
-        take_record_batch(batch.batch(), &rows.collect::<Vec<_>>().into_iter().collect::<arrow_array::UInt32Array>())?;
+    let rows: UInt32Array = dropped.iter().map(|dropped| position(&dropped.candidate) as u32).collect();
+    let taken = take_record_batch(batch.batch(), &rows)?;
     let known = |field: &Arc<Field>| taken.column_by_name(field.name()).cloned();
-    let (own, _) = schema.fields().split_at(schema.fields().len() - 2);
+    let (own, _) = schema.fields().split_at(schema.fields().len() - 3);
     let mut columns: Vec<ArrayRef> = own.iter().filter_map(known).collect();
     columns.push(Arc::new(StringArray::from_iter_values(dropped.iter().map(|dropped| dropped.filter))));
     columns.push(Arc::new(StringArray::from_iter_values(dropped.iter().map(|dropped| dropped.reason.as_str()))));
+    // Of the filter that dropped it, the last that was asked.
+    let score = |dropped: &Dropped| dropped.candidate.provenance.scores.last().and_then(|score| score.score);
+    columns.push(Arc::new(dropped.iter().map(score).collect::<Float64Array>()));
     Ok(Dataset::new(RecordBatch::try_new(SchemaRef::clone(schema), columns)?))
-}
-
-/// Who judges, if a judge is among the filters.
-fn judge(args: &FilterArgs, config: &Config, material: &Material, progress: &Progress) -> Result<Option<Judging>> {
-    let named = or_file(&args.material.filters, &config.filters.order);
-    let Some(first) = material.classes.at(0).filter(|_| named.iter().any(|name| name == "judge")) else {
-        return Ok(None);
-    };
-    let model = backend::language_model(&args.ask, config, progress)?;
-    let journals = Journals::new(&args.ask, config)?;
-    let mode = if args.ask.no_cache { RunMode::Fresh } else { RunMode::Cached };
-    let about = format!("judged by {}", model.generator.model());
-    let journal = journals.open(&about, &about, mode)?;
-    let generator = Arc::new(Recorded::new(model.generator, journal, journals.budget)?);
-    let settings = &config.generate;
-    let describe = |name: &String| settings.classes.get(name).map(|class| class.description.clone());
-    let plan = Plan {
-        kind: Kind::Examples,
-        descriptions: material.classes.names().iter().map(|name| describe(name).unwrap_or_default()).collect(),
-        classes: material.classes.clone(),
-        class: first,
-        against: None,
-        domain: settings.domain.clone().unwrap_or_else(|| "texts".to_owned()),
-        style: String::new(),
-        per_request: 1,
-        few_shot: 0,
-        list: true,
-        max_tokens: 1,
-        sampling: Sampling::greedy(),
-        seed: 0,
-    };
-    Ok(Some(Judging { generator, plan, prompts: prompts(config)? }))
 }
 
 fn describe(summary: &Summary) -> String {

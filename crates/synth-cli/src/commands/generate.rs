@@ -1,6 +1,6 @@
 //! `synth generate`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,19 +10,18 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use synth::core::{ClassId, ClassSet, SoftLabels};
 use synth::generate::{
-    Augmenter, Axis, Candidate, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Outcome, Pipeline, Plan,
-    PromptKind, Prompts, Recorded, RunMode, Sampling, Usage, Wish, items, rows, rows_schema, soft_labels,
+    Augmenter, Axis, Budget, Candidate, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Outcome, Pipeline, Plan,
+    PromptKind, Prompts, Recorded, Request, Sampling, Usage, Wish, items, rows, rows_schema, soft_labels,
 };
 use synth::io::soft::{Options, Writer};
 
 use crate::args::{BackendKind, Common, GenerateArgs, MadeKind};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted};
+use crate::generation::chain::{Judging, Maker, class_text, domain, has_judge};
+use crate::generation::material::{Wanted, known};
 use crate::generation::report::{self, FilterYield, Likeness};
-use crate::generation::{
-    Journals, Material, backend,
-    chain::{Judging, Maker},
-};
+use crate::generation::{Backend, Material};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -79,16 +78,18 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
     })
 }
 
+/// How many values of an attribute a model is asked for.
+const N_VALUES: u32 = 8;
+
 /// Flags and settings, checked, with everything read that they name.
 struct Job<'a> {
     args: &'a GenerateArgs,
     config: &'a Config,
     progress: &'a Progress,
-    journals: Journals,
+    backend: Backend<'a>,
     material: Material,
     prompts: Prompts,
     plan: Plan,
-    generator: Arc<dyn Generator>,
 }
 
 impl<'a> Job<'a> {
@@ -101,34 +102,25 @@ impl<'a> Job<'a> {
         };
         check_combination(args, kind)?;
         let prompts = prompts(config)?;
-        let journals = Journals::new(&args.ask, config)?;
-        let mut named = vec![args.class.as_str()];
-        named.extend(args.against.as_deref());
-        let material = Material::load(&args.material, &args.ask, &named, config, progress)?;
-        let class = class_of(&material.classes, "--class", &args.class)?;
-        let against = args.against.as_ref().map(|name| class_of(&material.classes, "--against", name)).transpose()?;
-        for name in config.generate.classes.keys() {
-            if material.classes.id(name).is_none() {
-                return Err(no_class(&material.classes, "[generate.classes]", name));
-            }
-        }
-        let (generator, small): (Arc<dyn Generator>, bool) = match kind {
-            Kind::Augment => (Arc::new(Augmenter::new(config.augment)?), false),
-            _ => {
-                let model = backend::language_model(&args.ask, config, progress)?;
-                (model.generator, model.kind == BackendKind::Local)
-            }
-        };
+        let backend = Backend::new(&args.ask, config, progress)?;
+        let asks = kind != Kind::Augment || has_judge(&args.material.filters, &config.filters);
+        // Whether there is a model is said before anything is asked or fetched.
+        let small = asks && backend.kind()? == BackendKind::Local;
+        let mut named = vec![("--class", args.class.as_str())];
+        named.extend(args.against.as_deref().map(|against| ("--against", against)));
+        let wanted = Wanted { classes: &named, asks: !args.dry_run };
+        let material = Material::load(&args.material, &wanted, &backend, config, progress)?;
+        let class = known(&material.classes, "--class", &args.class)?;
+        let against = args.against.as_ref().map(|name| known(&material.classes, "--against", name)).transpose()?;
         let plan = plan(args, config, kind, &material.classes, (class, against), small);
         plan.check(&material.sources)?;
-        Ok(Self { args, config, progress, journals, material, prompts, plan, generator })
+        Ok(Self { args, config, progress, backend, material, prompts, plan })
     }
 
     fn run(&self) -> Result<Summary> {
         // What cannot be written is said before anything is paid for.
         let writer = self.writer()?;
-        let journal = self.journal()?;
-        let recorded = Recorded::new(Arc::clone(&self.generator), Arc::clone(&journal), self.journals.budget)?;
+        let (recorded, journal) = self.generator()?;
         let grid = self.grid(&recorded)?;
         let maker = Maker {
             config: &self.config.filters,
@@ -136,15 +128,22 @@ impl<'a> Job<'a> {
             kind: Some(self.plan.kind),
             class: Some(self.plan.class),
             against: self.plan.against,
-            judge: self.judge(&recorded)?,
+            judge: self.judge()?,
             progress: self.progress,
         };
         let mut filters = maker.chain(&self.args.material.filters)?;
-        let pipeline = self.pipeline(&recorded);
+        let pipeline = Pipeline {
+            plan: &self.plan,
+            sources: &self.material.sources,
+            prompts: &self.prompts,
+            generator: &recorded,
+            round: self.round(),
+        };
         let (outcome, grid) = pipeline.run(self.args.n, grid, &mut filters, self.progress)?;
         self.write(writer, &outcome)?;
         journal.finish()?;
-        let spent = recorded.spent();
+        // All that was asked: by prompts for texts, by labeling functions and by the judge.
+        let spent = self.backend.spent();
         let kept: Vec<&str> = outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect();
         Ok(Summary {
             version: 1,
@@ -161,7 +160,7 @@ impl<'a> Job<'a> {
             requests: spent.requests,
             recorded: spent.recorded,
             failed_requests: outcome.failed.0,
-            first_failure: outcome.failed.1.as_ref().map(|error| format!("{:#}", anyhow::anyhow!("{error}"))),
+            first_failure: outcome.failed.1.as_ref().map(report::with_causes),
             prompt_tokens: spent.usage.prompt_tokens,
             completion_tokens: spent.usage.completion_tokens,
             dollars: spent.microdollars.map(|sum| sum as f64 / MICRODOLLARS as f64),
@@ -172,44 +171,38 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn pipeline<'b>(&'b self, recorded: &'b Recorded) -> Pipeline<'b> {
-        /// Enough to keep a server busy, few enough that the grid learns early.
-        const ROUND: usize = 32;
-        Pipeline {
-            plan: &self.plan,
-            sources: &self.material.sources,
-            prompts: &self.prompts,
-            generator: recorded,
-            round: self.config.generate.round.unwrap_or(ROUND),
-        }
+    /// Requests of one round, at most: enough to keep a server busy, few enough that the grid learns early.
+    fn round(&self) -> usize {
+        const ROUND: usize = 64;
+        self.config.generate.round.unwrap_or(ROUND)
     }
 
-    /// The journal of the run. Augmentation costs nothing and needs none on the disk.
-    fn journal(&self) -> Result<Arc<Journal>> {
+    /// Who makes the texts. Augmentation costs nothing, and needs no journal on the disk and no budget.
+    fn generator(&self) -> Result<(Recorded, Arc<Journal>)> {
         if self.plan.kind == Kind::Augment {
-            return Ok(Arc::new(Journal::in_memory()?));
+            let journal = Arc::new(Journal::in_memory()?);
+            let augmenter = Arc::new(Augmenter::new(self.config.augment)?);
+            let recorded = Recorded::new(augmenter, Arc::clone(&journal), Budget::Requests(u64::MAX))?;
+            return Ok((recorded, journal));
         }
-        let mode = match (self.args.resume, self.args.ask.no_cache) {
-            (true, _) => RunMode::Resume,
-            (false, true) => RunMode::Fresh,
-            (false, false) => RunMode::Cached,
-        };
-        let about = format!(
-            "{} of {}, seed {}, by {}",
-            self.plan.kind.name(),
-            self.args.class,
-            self.plan.seed,
-            self.generator.model()
-        );
-        self.journals.open(&self.identity(), &about, mode)
+        let model = self.backend.model()?;
+        let about =
+            format!("{} of {}, seed {}, by {}", self.plan.kind.name(), self.args.class, self.plan.seed, model.model());
+        self.backend.recorded(&self.identity(&model.fingerprint()), &about, self.args.resume)
     }
 
     /// What decides the requests: two runs of which all this is the same are the same work, with whatever filters.
-    fn identity(&self) -> String {
-        let mut sources = blake3_of_sources(&self.material);
-        sources.push_str(&format!("{:?}{:?}", self.plan, self.config.generate.attributes));
-        sources.push_str(&format!("{:?}", self.config.generate.propose_attributes));
-        format!("{}\n{}\n{sources}", self.generator.fingerprint(), self.prompts.fingerprint())
+    fn identity(&self, generator: &str) -> String {
+        let of_texts = [PromptKind::Examples, PromptKind::Paraphrase, PromptKind::EdgeCases, PromptKind::Attributes];
+        format!(
+            "{generator}\n{}\n{}\n{:?} {:?} {:?} {}",
+            self.prompts.fingerprint(&of_texts),
+            blake3_of_sources(&self.material),
+            self.plan,
+            self.axes(),
+            self.config.generate.propose_attributes,
+            self.round(),
+        )
     }
 
     /// The grid of attributes: those of the settings, and those that the model is asked to propose.
@@ -240,10 +233,13 @@ impl<'a> Job<'a> {
         axes
     }
 
+    fn ask_for(&self, attribute: &str) -> Result<Request> {
+        Ok(self.plan.ask_for_attribute(attribute, N_VALUES, &self.material.sources, &self.prompts)?)
+    }
+
     /// Values of an attribute, by the model itself. The journal keeps them: it is asked once.
     fn propose(&self, name: &str, recorded: &Recorded) -> Result<Vec<String>> {
-        const VALUES: u32 = 8;
-        let request = self.plan.ask_for_attribute(name, VALUES, &self.material.sources, &self.prompts)?;
+        let request = self.ask_for(name)?;
         let mut found = None;
         recorded.generate(&[request], self.progress, &mut |answers| {
             found = answers.into_iter().next().map(|answer| answer.result);
@@ -251,7 +247,7 @@ impl<'a> Job<'a> {
         })?;
         let response = found.context("the model said nothing")??;
         let values: Vec<String> =
-            response.choices.iter().flat_map(|choice| items(choice)).take(VALUES as usize).collect();
+            response.choices.iter().flat_map(|choice| items(choice)).take(N_VALUES as usize).collect();
         if values.is_empty() {
             return Err(hinted(
                 format!("the model proposes no values for the attribute `{name}`"),
@@ -261,22 +257,13 @@ impl<'a> Job<'a> {
         Ok(values)
     }
 
-    /// Who judges, if a judge is among the filters: the same model, or for augmentation the one that is configured.
-    fn judge(&self, recorded: &Recorded) -> Result<Option<Judging>> {
-        let named = or_file(&self.args.material.filters, &self.config.filters.order);
-        if !named.iter().any(|name| name.trim() == "judge") {
+    /// Who judges, if a judge is among the filters.
+    fn judge(&self) -> Result<Option<Judging>> {
+        if !has_judge(&self.args.material.filters, &self.config.filters) {
             return Ok(None);
         }
-        let generator: Arc<dyn Generator> = match self.plan.kind {
-            Kind::Augment => {
-                let model = backend::language_model(&self.args.ask, self.config, self.progress)?;
-                let about = format!("judge of {}", self.args.class);
-                let journal = self.journals.open(&about, &about, RunMode::Cached)?;
-                Arc::new(Recorded::new(model.generator, journal, self.journals.budget)?)
-            }
-            _ => Arc::new(recorded.clone()),
-        };
-        Ok(Some(Judging { generator, plan: self.plan.clone(), prompts: self.prompts.clone() }))
+        let generator = Arc::new(self.backend.aside("judged by")?);
+        Ok(Some(Judging::new(generator, self.prompts.clone(), &self.material.classes, self.config)))
     }
 
     fn writer(&self) -> Result<Writer> {
@@ -301,17 +288,26 @@ impl<'a> Job<'a> {
             Kind::EdgeCases => Wish { accuracy: 0.7, against: self.plan.against },
         };
         let class = self.plan.class;
-        let made: Vec<&str> = outcome.made.iter().map(String::as_str).collect();
-        let of_made: Vec<f64> =
-            self.material.predict(&made)?.into_iter().flatten().map(|probs| probs[class.index()]).collect();
+        let of_asked: Vec<f64> = self
+            .material
+            .predict(&asked_about(outcome))?
+            .into_iter()
+            .flatten()
+            .map(|probs| probs[class.index()])
+            .collect();
         let kept: Vec<&str> = outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect();
         let predicted = self.material.predict(&kept)?;
         let n_classes = self.material.classes.len();
-        let mut probs = soft_labels(wish, &of_made, &vec![class; kept.len()], &predicted, n_classes);
+        let mut probs = soft_labels(wish, &of_asked, &vec![class; kept.len()], &predicted, n_classes);
         if self.plan.kind == Kind::Augment {
+            // A variant has the soft label of the text from which it was made.
+            let sources = self.material.sources.of_class(class);
+            let labels: HashMap<&str, &Vec<f64>> =
+                sources.filter_map(|source| Some((source.id.as_str(), source.probs.as_ref()?))).collect();
             for (probs, candidate) in probs.iter_mut().zip(&outcome.kept) {
-                if let Some(parent) = self.label_of_parent(candidate) {
-                    *probs = parent;
+                let parent = candidate.provenance.parents.first();
+                if let Some(of_parent) = parent.and_then(|parent| labels.get(parent.as_str())) {
+                    probs.clone_from(of_parent);
                 }
             }
         }
@@ -320,28 +316,48 @@ impl<'a> Job<'a> {
         Ok(SoftLabels::from_rows(self.material.classes.clone(), probs.concat(), n_votes)?)
     }
 
-    /// The soft label of the text from which a variant was made.
-    fn label_of_parent(&self, candidate: &Candidate) -> Option<Vec<f64>> {
-        let parent = candidate.provenance.parents.first()?;
-        self.material.sources.of_class(self.plan.class).find(|source| source.id == *parent)?.probs.clone()
-    }
-
     /// What would be asked, and what it would cost.
     fn dry_run(&self, json: bool) -> Result<ExitCode> {
-        let journal = Arc::new(Journal::in_memory()?);
-        let recorded = Recorded::new(Arc::clone(&self.generator), journal, self.journals.budget)?;
-        let proposed = self.config.generate.propose_attributes.len();
+        let augments = self.plan.kind == Kind::Augment;
+        let recorded = if augments { self.generator()?.0 } else { self.backend.model()?.clone() };
         let axes = self.axes().into_iter().filter(|(_, values)| !values.is_empty());
         let mut grid = Grid::new(axes.map(|(name, values)| Axis { name, values }).collect(), self.plan.seed);
         let needed = self.args.n.div_ceil(self.plan.per_request as usize);
         let planned = self.plan.requests(0, needed, &mut grid, &self.material.sources, &self.prompts)?;
         let mut usage = Usage::default();
         planned.iter().for_each(|planned| usage += recorded.estimate(&planned.request));
-        let dollars = recorded.price().map(|price| price.of(usage) as f64 / MICRODOLLARS as f64);
+        let mut beside = Vec::new();
+        let proposed = if augments { &[][..] } else { &self.config.generate.propose_attributes[..] };
+        for name in proposed {
+            usage += recorded.estimate(&self.ask_for(name)?);
+        }
+        if !proposed.is_empty() {
+            beside.push(format!("{} for attributes", counted(proposed.len() as u64, "request", "requests")));
+        }
+        let judged = if let Some(judge) = self.judge()? {
+            // Of a text of full length.
+            let prompt = judge.prompt(self.plan.class, "")?;
+            let tokens = recorded.n_tokens(&prompt.system) + recorded.n_tokens(&prompt.user);
+            let n = self.args.n as u64;
+            usage += Usage {
+                prompt_tokens: n * (tokens + u64::from(self.plan.max_tokens)),
+                completion_tokens: n * u64::from(self.config.filters.judge.max_tokens),
+            };
+            beside.push(format!("{} for the judge", counted(n, "request", "requests")));
+            self.args.n
+        } else {
+            0
+        };
+        // Without a judge, augmentation asks no model.
+        let model = if augments && judged == 0 { None } else { Some(self.backend.model()?) };
+        let dollars = match model {
+            Some(model) => model.price().map(|price| price.of(usage) as f64 / MICRODOLLARS as f64),
+            None => Some(0.0),
+        };
         if json {
             let prompts: Vec<&Input> = planned.iter().map(|planned| &planned.request.input).collect();
             output::json(&serde_json::json!({
-                "version": 1, "requests": needed + proposed, "prompt_tokens": usage.prompt_tokens,
+                "version": 1, "requests": needed + proposed.len() + judged, "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens_at_most": usage.completion_tokens, "dollars_at_most": dollars, "inputs": prompts,
             }))?;
             return Ok(ExitCode::SUCCESS);
@@ -360,8 +376,8 @@ impl<'a> Job<'a> {
             counted(needed as u64, "request", "requests"),
             recorded.model()
         ));
-        if proposed > 0 {
-            text.push_str(&format!("; before them {} for attributes", counted(proposed as u64, "request", "requests")));
+        if !beside.is_empty() {
+            text.push_str(&format!("; beside them {}", beside.join(" and ")));
         }
         if usage != Usage::default() {
             text.push_str(&format!(
@@ -373,10 +389,25 @@ impl<'a> Job<'a> {
                 None => "; the price is not known, see [llm] in synth.toml".to_owned(),
             });
         }
-        text.push_str(&format!("\nthe budget is {}; nothing was sent\n", self.journals.budget));
+        if self.material.functions.is_none() && !or_file(&self.args.material.lfs, &self.config.lfs.files).is_empty() {
+            text.push_str("\nlabeling functions that ask a model were not asked: what they vote is not known here");
+        }
+        if model.is_some() {
+            text.push_str(&format!("\nthe budget is {}", self.backend.budget()));
+        }
+        text.push_str("\nnothing was sent\n");
         output::print(&text)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The candidates of which the predictor was asked: what failed a filter before that is not worth asking about.
+fn asked_about(outcome: &Outcome) -> Vec<&str> {
+    let asked = |candidate: &&Candidate| {
+        candidate.provenance.scores.iter().any(|score| ["agreement", "confidence"].contains(&score.filter.as_str()))
+    };
+    let found: Vec<&str> = outcome.made.iter().filter(asked).map(|candidate| candidate.text.as_str()).collect();
+    if found.is_empty() { outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect() } else { found }
 }
 
 /// What cannot be done together.
@@ -403,14 +434,6 @@ fn check_combination(args: &GenerateArgs, kind: Kind) -> Result<()> {
         return Err(hinted("`--kind augment` has nothing to resume", "run it again: it costs nothing"));
     }
     Ok(())
-}
-
-fn class_of(classes: &ClassSet, flag: &str, name: &str) -> Result<ClassId> {
-    classes.id(name).ok_or_else(|| no_class(classes, flag, name))
-}
-
-fn no_class(classes: &ClassSet, place: &str, name: &str) -> anyhow::Error {
-    hinted(format!("{place}: there is no class `{name}`"), format!("the classes are {}", classes.names().join(", ")))
 }
 
 /// The templates in force: those built in, and those of the user's folder.
@@ -448,14 +471,13 @@ fn plan(
     // A small model has room for few examples, and repeats itself unless that is made dear.
     let (few_shot, max_tokens, temperature, penalty) = if small { (3, 80, 0.8, 1.1) } else { (6, 160, 1.0, 1.0) };
     let default = Sampling::default();
-    let describe = |name: &String| settings.classes.get(name).map(|class| class.description.clone());
     Plan {
         kind,
-        descriptions: classes.names().iter().map(|name| describe(name).unwrap_or_default()).collect(),
+        descriptions: classes.names().iter().map(|name| class_text(name, config).description).collect(),
         classes: classes.clone(),
         class,
         against,
-        domain: settings.domain.clone().unwrap_or_else(|| "texts".to_owned()),
+        domain: domain(config),
         style: settings.style.clone().unwrap_or_default(),
         per_request: settings.per_request.unwrap_or(if kind == Kind::Augment { 2 } else { 5 }),
         few_shot: settings.few_shot.unwrap_or(few_shot),
@@ -509,19 +531,11 @@ fn describe(summary: &Summary) -> String {
         number(self_bleu),
         number(self_bleu_real)
     ));
-    text.push_str(&format!(
-        "{} by {}: kept {} of {} made; {}",
-        summary.kind,
-        summary.model,
-        summary.kept,
-        summary.made,
-        report::spent(&synth::generate::Spent {
-            requests: summary.requests,
-            recorded: summary.recorded,
-            usage: Usage { prompt_tokens: summary.prompt_tokens, completion_tokens: summary.completion_tokens },
-            microdollars: summary.dollars.map(|dollars| (dollars * MICRODOLLARS as f64).round() as u64),
-        })
-    ));
+    text.push_str(&format!("{} by {}: kept {} of {} made", summary.kind, summary.model, summary.kept, summary.made));
+    if summary.requests > 0 {
+        let usage = Usage { prompt_tokens: summary.prompt_tokens, completion_tokens: summary.completion_tokens };
+        text.push_str(&format!("; {}", report::spent(summary.requests, summary.recorded, usage, summary.dollars)));
+    }
     if let Some(stopped) = &summary.stopped {
         text.push_str(&format!("\nkept {} of {} wanted: {stopped}", summary.kept, summary.wanted));
     }

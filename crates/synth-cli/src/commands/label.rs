@@ -14,7 +14,7 @@ use synth::label::{FittedModel, Gold, Report};
 use crate::args::{Common, DataFormat, LabelArgs, UncoveredKind};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted, unboxed};
-use crate::generation::bind;
+use crate::generation::Backend;
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -202,7 +202,7 @@ impl<'a> Job<'a> {
     fn label_records(&self) -> Result<(Summary, bool)> {
         let files = self.args.input.lf_files(self.config, self.progress)?;
         let mut lfs = inputs::lf_set(&files)?;
-        bind(&mut lfs, &self.args.ask, self.config, self.progress)?;
+        Backend::new(&self.args.ask, self.config, self.progress)?.bind(&mut lfs)?;
         let reader = inputs::reader(&self.args.input.records, self.config, self.out.as_deref(), self.progress)?;
         self.check_output(&reader, lfs.classes())?;
         let votes = inputs::apply(&lfs, &reader, self.id.as_deref(), self.gold.as_deref(), self.progress)?;

@@ -22,7 +22,7 @@ use synth::{LfFiles, PromptedBy, batches};
 use crate::args::{Common, LfsArgs};
 use crate::config::Config;
 use crate::errors::{hinted, report, unboxed};
-use crate::generation::bind;
+use crate::generation::Backend;
 use crate::inputs::{self, Votes};
 use crate::output;
 use crate::progress::Progress;
@@ -97,6 +97,7 @@ struct Session<'a> {
     config: &'a Config,
     json: bool,
     progress: &'a Progress,
+    backend: Backend<'a>,
     reader: Reader,
     files: LfFiles,
     lfs: LfSet,
@@ -109,11 +110,12 @@ impl<'a> Session<'a> {
     fn open(args: &'a LfsArgs, config: &'a Config, json: bool, progress: &'a Progress) -> Result<Self> {
         let files = args.input.lf_files(config, progress)?;
         let mut lfs = inputs::lf_set(&files)?;
-        let prompted = bind(&mut lfs, &args.ask, config, progress)?;
+        let backend = Backend::new(&args.ask, config, progress)?;
+        let prompted = backend.bind(&mut lfs)?;
         let reader = inputs::reader(&args.input.records, config, None, progress)?;
         let gold = args.input.gold.field(config);
         let votes = inputs::apply(&lfs, &reader, id_field(args, config), gold, progress)?;
-        Ok(Self { args, config, json, progress, reader, files, lfs, prompted, votes })
+        Ok(Self { args, config, json, progress, backend, reader, files, lfs, prompted, votes })
     }
 
     fn show(&self) -> Result<()> {
@@ -259,7 +261,7 @@ impl<'a> Session<'a> {
         let same = new.same_functions(&old);
         let changed: Vec<usize> = (0..same.len()).filter(|&i| same[i].is_none()).collect();
         let mut subset = inputs::program_set(new.subset(&changed))?;
-        let asked = bind(&mut subset, &self.args.ask, self.config, self.progress)?;
+        let asked = self.backend.bind(&mut subset)?;
         let gold = self.args.input.gold.field(self.config);
         let fresh = inputs::apply(&subset, &self.reader, id_field(self.args, self.config), gold, self.progress)?;
         let names: Vec<String> = new.names().map(str::to_owned).collect();
@@ -267,7 +269,7 @@ impl<'a> Session<'a> {
         self.progress.note(&format!("\n{} of {} functions changed", changed.len(), names.len()));
         self.lfs = inputs::lf_set(&files)?;
         // Those that did not change were asked before, and the journal answers for them.
-        bind(&mut self.lfs, &self.args.ask, self.config, self.progress)?;
+        self.backend.bind(&mut self.lfs)?;
         self.prompted = asked;
         self.files = files;
         self.votes = Votes { matrix, faults: fresh.faults, gold: fresh.gold };

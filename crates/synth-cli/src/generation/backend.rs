@@ -1,11 +1,12 @@
 //! From flags, settings and the environment to the model that is asked.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use synth::PromptedBy;
-use synth::generate::{Budget, Generator, Journal, Recorded, RunMode};
+use synth::generate::{Budget, Generator, Journal, Recorded, RunMode, Spent};
 use synth::lf::LfSet;
 
 use crate::args::{BackendKind, ModelBackendArgs};
@@ -14,33 +15,103 @@ use crate::errors::hinted;
 use crate::inputs;
 use crate::progress::Progress;
 
-/// A language model, and how it is best asked.
-pub struct Model {
-    pub generator: Arc<dyn Generator>,
-    pub kind: BackendKind,
+/// The language model of a command, opened when something first asks it. All that asks it shares one budget.
+pub struct Backend<'a> {
+    args: &'a ModelBackendArgs,
+    config: &'a Config,
+    progress: &'a Progress,
+    budget: Budget,
+    /// With a journal that nothing is recorded in: each use has its own.
+    model: OnceCell<Recorded>,
 }
 
-/// The language model that flags and settings name: a server where one is configured, else weights that are here.
-pub fn language_model(args: &ModelBackendArgs, config: &Config, progress: &Progress) -> Result<Model> {
-    let kind = match (args.backend, &config.generate.backend) {
-        (Some(kind), _) => kind,
-        (None, Some(name)) => inputs::setting("generate.backend", name)?,
-        (None, None) if model_name(args, config).is_some() => BackendKind::Openai,
-        (None, None) if local_weights(config) => BackendKind::Local,
-        (None, None) => {
-            return Err(hinted(
+impl<'a> Backend<'a> {
+    /// As flags and settings say; opens nothing yet.
+    pub fn new(args: &'a ModelBackendArgs, config: &'a Config, progress: &'a Progress) -> Result<Self> {
+        let budget = args.budget.as_ref().or(config.generate.budget.as_ref());
+        let budget = budget.map(|text| text.parse()).transpose()?.unwrap_or_default();
+        Ok(Self { args, config, progress, budget, model: OnceCell::new() })
+    }
+
+    /// Where the model runs: on a server where one is configured, else here where weights are.
+    pub fn kind(&self) -> Result<BackendKind> {
+        match (self.args.backend, &self.config.generate.backend) {
+            (Some(kind), _) => Ok(kind),
+            (None, Some(name)) => inputs::setting("generate.backend", name),
+            (None, None) if model_name(self.args, self.config).is_some() => Ok(BackendKind::Openai),
+            (None, None) if local_weights(self.config) => Ok(BackendKind::Local),
+            (None, None) => Err(hinted(
                 "no language model is configured",
                 "name a server: --llm-url http://localhost:8000/v1 --llm-model NAME, or `base-url` and `model` under \
                  [llm] in synth.toml; or let one run here: --backend local, whose weights (145 MB) are fetched once; \
                  `synth generate --kind augment` needs neither",
-            ));
+            )),
         }
-    };
-    let generator = match kind {
-        BackendKind::Openai => openai(args, config)?,
-        BackendKind::Local => local(config, progress)?,
-    };
-    Ok(Model { generator, kind })
+    }
+
+    /// The model without a journal: what is asked of it is paid, and not recorded.
+    pub fn model(&self) -> Result<&Recorded> {
+        if let Some(model) = self.model.get() {
+            return Ok(model);
+        }
+        let generator = match self.kind()? {
+            BackendKind::Openai => openai(self.args, self.config)?,
+            BackendKind::Local => local(self.config, self.progress)?,
+        };
+        let opened = Recorded::new(generator, Arc::new(Journal::in_memory()?), self.budget)?;
+        Ok(self.model.get_or_init(|| opened))
+    }
+
+    /// The model with a run of the journal that can be resumed; `plan` tells which runs are the same work.
+    pub fn recorded(&self, plan: &str, about: &str, resume: bool) -> Result<(Recorded, Arc<Journal>)> {
+        let mode = match (resume, self.args.no_cache) {
+            (true, _) => RunMode::Resume,
+            (false, true) => RunMode::Fresh,
+            (false, false) => RunMode::Cached,
+        };
+        let path = self.journal_path();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        }
+        let journal = Arc::new(Journal::open(path, plan, about, mode)?);
+        Ok((self.model()?.with_journal(Arc::clone(&journal)), journal))
+    }
+
+    /// The model with a run of the journal for what simply starts again when it was stopped.
+    pub fn aside(&self, what: &str) -> Result<Recorded> {
+        let about = format!("{what} {}", self.model()?.model());
+        let (recorded, journal) = self.recorded(&about, &about, false)?;
+        journal.finish()?;
+        Ok(recorded)
+    }
+
+    /// Has the model answer for the functions of a set that ask one, if there are any; then what it costs can be
+    /// asked.
+    pub fn bind(&self, set: &mut LfSet) -> Result<Option<Arc<PromptedBy>>> {
+        if set.prompted().next().is_none() {
+            return Ok(None);
+        }
+        let voter = Arc::new(PromptedBy::new(Arc::new(self.aside("labeling functions that ask")?)));
+        set.bind(Arc::clone(&voter) as Arc<dyn synth::lf::PromptVoter>);
+        Ok(Some(voter))
+    }
+
+    /// How much may be spent.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// What was spent by all that asked.
+    pub fn spent(&self) -> Spent {
+        self.model.get().map_or(Spent { microdollars: Some(0), ..Spent::default() }, Recorded::spent)
+    }
+
+    /// As the settings say; by default in `.synth` beside `synth.toml`.
+    fn journal_path(&self) -> PathBuf {
+        let default = || self.config.folder.join(".synth").join("journal.sqlite");
+        self.config.generate.journal.clone().unwrap_or_else(default)
+    }
 }
 
 fn model_name<'a>(args: &'a ModelBackendArgs, config: &'a Config) -> Option<&'a str> {
@@ -202,49 +273,4 @@ fn missing_feature(feature: &str, what: &str) -> anyhow::Error {
         format!("this program was built without {what}"),
         format!("build it with the feature: cargo install --path crates/synth-cli --features {feature}"),
     )
-}
-
-/// Where responses are recorded, and how much may be spent.
-pub struct Journals {
-    path: PathBuf,
-    pub budget: Budget,
-}
-
-impl Journals {
-    /// As flags and settings say; by default in `.synth` beside `synth.toml`.
-    pub fn new(args: &ModelBackendArgs, config: &Config) -> Result<Self> {
-        let default = || config.folder.join(".synth").join("journal.sqlite");
-        let path = config.generate.journal.clone().unwrap_or_else(default);
-        let budget = args.budget.as_ref().or(config.generate.budget.as_ref());
-        Ok(Self { path, budget: budget.map(|text| text.parse()).transpose()?.unwrap_or_default() })
-    }
-
-    /// Opens the journal for a run, and makes the folder it is in.
-    pub fn open(&self, plan: &str, about: &str, mode: RunMode) -> Result<Arc<Journal>> {
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-        }
-        Ok(Arc::new(Journal::open(&self.path, plan, about, mode)?))
-    }
-}
-
-/// Has a model answer for the functions of a set that ask one, if there are any; then what it costs can be asked.
-pub fn bind(
-    set: &mut LfSet,
-    args: &ModelBackendArgs,
-    config: &Config,
-    progress: &Progress,
-) -> Result<Option<Arc<PromptedBy>>> {
-    if set.prompted().next().is_none() {
-        return Ok(None);
-    }
-    let journals = Journals::new(args, config)?;
-    let model = language_model(args, config, progress)?;
-    let mode = if args.no_cache { RunMode::Fresh } else { RunMode::Cached };
-    let about = format!("labeling functions that ask {}", model.generator.model());
-    let journal = journals.open(&about, &about, mode)?;
-    let voter = Arc::new(PromptedBy::new(Arc::new(Recorded::new(model.generator, journal, journals.budget)?)));
-    set.bind(Arc::clone(&voter) as Arc<dyn synth::lf::PromptVoter>);
-    Ok(Some(voter))
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use synth::core::ClassId;
+use synth::core::{ClassId, ClassSet};
 use synth::generate::{
-    Agreement, AnswerForm, Candidate, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
-    DuplicatesSettings, Filter, FilterChain, Frechet, Generator, Judge, Kind, Language, Leftovers, Length, Plan,
-    PromptKind, Prompts,
+    Agreement, AnswerForm, Candidate, ClassText, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
+    DuplicatesSettings, Filter, FilterChain, Frechet, GenerateError, Generator, Judge, Kind, Language, Leftovers,
+    Length, Prompt, PromptKind, PromptValues, Prompts,
 };
 
 use super::Material;
-use crate::config::FiltersConfig;
+use crate::config::{Config, FiltersConfig, or_file};
 use crate::errors::hinted;
-use crate::progress::Progress;
+use crate::progress::{Interrupts, Progress};
 
 /// The filters there are, cheap ones first.
 pub const NAMES: [&str; 10] = [
@@ -44,9 +44,49 @@ pub struct Maker<'a> {
 /// Who judges, and what its prompt says of classes and texts.
 #[derive(Clone)]
 pub struct Judging {
-    pub generator: Arc<dyn Generator>,
-    pub plan: Plan,
-    pub prompts: Prompts,
+    generator: Arc<dyn Generator>,
+    prompts: Prompts,
+    classes: Vec<ClassText>,
+    domain: String,
+    grades: u32,
+}
+
+impl Judging {
+    pub fn new(generator: Arc<dyn Generator>, prompts: Prompts, classes: &ClassSet, config: &Config) -> Self {
+        let classes = classes.names().iter().map(|name| class_text(name, config)).collect();
+        let grades = config.filters.judge.grades;
+        Self { generator, prompts, classes, domain: domain(config), grades }
+    }
+
+    /// The prompt that asks for the grade of a text.
+    pub fn prompt(&self, class: ClassId, text: &str) -> Result<Prompt, GenerateError> {
+        let values = PromptValues {
+            class: self.classes[class.index()].clone(),
+            classes: self.classes.clone(),
+            domain: self.domain.clone(),
+            source: text.to_owned(),
+            grades: self.grades,
+            list: true,
+            ..PromptValues::default()
+        };
+        self.prompts.render(PromptKind::Judge, &values, AnswerForm::OneOf(Vec::new()))
+    }
+}
+
+/// A class, and what the settings say of it.
+pub fn class_text(name: &str, config: &Config) -> ClassText {
+    let description = config.generate.classes.get(name).map(|class| class.description.clone());
+    ClassText { name: name.to_owned(), description: description.unwrap_or_default() }
+}
+
+/// What the texts are, in the plural.
+pub fn domain(config: &Config) -> String {
+    config.generate.domain.clone().unwrap_or_else(|| "texts".to_owned())
+}
+
+/// Whether a judge is among the filters; by default it is not.
+pub fn has_judge(names: &[String], config: &FiltersConfig) -> bool {
+    or_file(names, &config.order).iter().any(|name| name.trim() == "judge")
 }
 
 /// How much longer or shorter than real ones made texts may be: more where few texts show what is usual.
@@ -154,14 +194,16 @@ impl Maker<'_> {
                 Box::new(frechet)
             }
             "judge" => {
-                let Judging { generator, plan, prompts } =
-                    self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
-                let rubric = move |candidate: &Candidate| {
-                    let class = candidate.wanted.unwrap_or(plan.class);
-                    let form = AnswerForm::OneOf(Vec::new());
-                    prompts.render(PromptKind::Judge, &plan.judge_values(class, &candidate.text), form)
+                let judging = self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
+                let generator = Arc::clone(&judging.generator);
+                let rubric = move |candidate: &Candidate| match candidate.wanted {
+                    Some(class) => judging.prompt(class, &candidate.text),
+                    None => Err(GenerateError::Filter {
+                        filter: "judge",
+                        source: format!("no class is wanted of `{}`: --wanted names the field", candidate.id).into(),
+                    }),
                 };
-                Box::new(Judge::new(&config.judge, generator, rubric)?)
+                Box::new(Judge::new(&config.judge, generator, rubric)?.watched_by(Arc::new(Interrupts)))
             }
             _ => {
                 return Err(hinted(

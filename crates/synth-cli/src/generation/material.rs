@@ -1,6 +1,6 @@
 //! The user's texts, their classes, and what judges texts by them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use synth::io::Reader;
 use synth::io::gold::GoldColumn;
 use synth::io::ids::IdColumn;
 use synth::learn::Classifier;
+use synth::lf::LfSet;
 use synth::{FeatureEmbed, WeakLabeler, batches};
 
-use super::bind;
-use crate::args::{MaterialArgs, ModelArgs, ModelBackendArgs, RecordArgs};
+use super::Backend;
+use crate::args::{MaterialArgs, ModelArgs, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
 use crate::inputs;
@@ -43,12 +44,21 @@ const SURE: f64 = 0.8;
 /// Coordinates of texts, in which Fréchet distances are taken.
 const DIM: usize = 32;
 
+/// What is read, and who wants it.
+pub struct Wanted<'a> {
+    /// Flags and the classes that they name.
+    pub classes: &'a [(&'static str, &'a str)],
+    /// Whether functions that ask a model may do so. If not, they know nothing.
+    pub asks: bool,
+}
+
 impl Material {
-    /// Reads the user's records and what belongs to them. `named` are classes that flags name.
+    /// Reads the user's records and what belongs to them. Everything that can be wrong without asking a model is found
+    /// before one is asked.
     pub fn load(
         args: &MaterialArgs,
-        ask: &ModelBackendArgs,
-        named: &[&str],
+        wanted: &Wanted<'_>,
+        backend: &Backend<'_>,
         config: &Config,
         progress: &Progress,
     ) -> Result<Self> {
@@ -72,12 +82,35 @@ impl Material {
             Some(schema) => TextRecords::new(Arc::clone(schema), &text_field)?,
             None => TextRecords::of_field(&text_field),
         };
-        let functions = labeling_functions(args, ask, reader.as_ref(), id, gold, config, progress)?;
+        let functions = functions(args, config, progress)?;
         let folder = args.model.as_ref().or(config.generate.model.as_ref());
         let model =
             folder.map(|folder| Classifier::load(folder)).transpose()?.map(|model| Arc::new(model) as Arc<dyn Predict>);
-        let classes = classes(args, config, functions.as_deref(), model.as_deref(), reader.as_ref(), gold, named)?;
-        let evaluation = evaluation(&or_file(&args.exclude, &config.generate.exclude), &text_field, config, progress)?;
+        let of_functions = functions.as_ref().map(LfSet::classes);
+        let of_model = model.as_deref().map(|model| model.classes());
+        let classes = classes(args, config, of_functions, of_model, reader.as_ref(), gold, wanted.classes)?;
+        for (flag, name) in wanted.classes {
+            known(&classes, flag, name)?;
+        }
+        for name in config.generate.classes.keys() {
+            known(&classes, "[generate.classes]", name)?;
+        }
+        let mut evaluation =
+            evaluation(&or_file(&args.exclude, &config.generate.exclude), &text_field, config, progress)?;
+        if let Some(reader) = &reader {
+            evaluation.extend(held_out(reader, id, &text_field)?);
+        }
+        let functions = match (functions, &reader) {
+            (None, _) => None,
+            (Some(_), None) => {
+                return Err(hinted(
+                    "labeling functions need records to learn how far each can be trusted",
+                    "name yours: --from records.jsonl",
+                ));
+            }
+            (Some(set), Some(_)) if !wanted.asks && set.prompted().next().is_some() => None,
+            (Some(set), Some(reader)) => Some(fitted(set, reader, id, gold, backend, config, progress)?),
+        };
         let mut material =
             Self { classes, text_field, records, sources: Sources::default(), evaluation, functions, model };
         if let Some(reader) = &reader {
@@ -123,23 +156,28 @@ impl Material {
     }
 
     /// The texts with what is known of their classes: gold, else soft labels that stand beside them, else what the
-    /// predictor says.
+    /// predictor says. Texts of evaluation sets are left out.
     fn read(&self, reader: &Reader, id: Option<&str>, gold: Option<&str>) -> Result<Sources> {
         let schema = reader.schema();
         let ids = IdColumn::find(&schema, id)?;
         let gold = gold.map(|field| GoldColumn::find(&schema, field, &self.classes)).transpose()?;
         let written = written_labels(&schema).then(|| GoldColumn::find(&schema, "label", &self.classes)).transpose()?;
-        let hidden: BTreeSet<String> = self.evaluation.iter().map(|(_, text)| normal(text)).collect();
+        let hidden: HashSet<String> = self.evaluation.iter().map(|(_, text)| normal(text)).collect();
         let mut all = Vec::new();
         for batch in batches(reader)? {
             let batch = batch.map_err(unboxed)?;
             let Some(texts) = batch.column(&self.text_field) else { continue };
             let names = ids.ids(&batch)?;
-            let labels = match (&gold, &written) {
-                (Some(gold), _) => gold.labels(&batch)?,
-                (None, Some(written)) => sure(&batch, written.labels(&batch)?),
-                (None, None) => self.predicted(&batch).map_err(unboxed)?,
-            };
+            let mut labels = vec![None; batch.n_rows()];
+            if let Some(gold) = &gold {
+                labels = gold.labels(&batch)?;
+            }
+            if let Some(written) = &written {
+                fill(&mut labels, sure(&batch, written.labels(&batch)?));
+            }
+            if labels.iter().any(Option::is_none) {
+                fill(&mut labels, self.predicted(&batch).map_err(unboxed)?);
+            }
             let probs = batch.column("probs").filter(|_| written.is_some());
             for (row, class) in labels.into_iter().enumerate() {
                 let Some(text) = texts.text(row).filter(|text| !text.trim().is_empty()) else { continue };
@@ -164,6 +202,21 @@ impl Material {
         let class = |row| (soft.covered(row) && soft.confidence(row) >= SURE).then(|| soft.label(row));
         Ok((0..batch.n_rows()).map(class).collect())
     }
+}
+
+/// What is not known yet, from elsewhere.
+fn fill(labels: &mut [Option<ClassId>], others: Vec<Option<ClassId>>) {
+    labels.iter_mut().zip(others).for_each(|(label, other)| *label = label.or(other));
+}
+
+/// The class of a name that a flag or a setting gives.
+pub fn known(classes: &ClassSet, place: &str, name: &str) -> Result<ClassId> {
+    classes.id(name).ok_or_else(|| {
+        hinted(
+            format!("{place}: there is no class `{name}`"),
+            format!("the classes are {}", classes.names().join(", ")),
+        )
+    })
 }
 
 /// Flags that name these files.
@@ -194,12 +247,18 @@ fn sure(batch: &Dataset, labels: Vec<Option<ClassId>>) -> Vec<Option<ClassId>> {
 /// The field of the text: the one that is named, else the only one that holds text, else `text`.
 pub fn text_field(schema: &Schema, named: Option<&str>, not: &[Option<&str>]) -> Result<String> {
     const OURS: [&str; 8] = ["id", "label", "split", "wanted", "gold", "filter", "reason", "provenance"];
-    if let Some(named) = named {
-        return Ok(named.to_owned());
-    }
     let taken = |name: &str| OURS.contains(&name) || not.contains(&Some(name));
     let fields = schema.fields().iter().filter(|field| is_text(field.data_type()) && !taken(field.name()));
     let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+    if let Some(named) = named {
+        return match has_field(schema, named) {
+            true => Ok(named.to_owned()),
+            false => Err(hinted(
+                format!("the records have no field `{named}`"),
+                format!("fields of text: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
+            )),
+        };
+    }
     match names[..] {
         [only] => Ok(only.to_owned()),
         [] => Err(hinted("the records have no field of text", "name it: --text FIELD")),
@@ -211,64 +270,62 @@ pub fn text_field(schema: &Schema, named: Option<&str>, not: &[Option<&str>]) ->
     }
 }
 
-/// The labeling functions with a label model fitted on the user's records.
-fn labeling_functions(
-    args: &MaterialArgs,
-    ask: &ModelBackendArgs,
-    reader: Option<&Reader>,
-    id: Option<&str>,
-    gold: Option<&str>,
-    config: &Config,
-    progress: &Progress,
-) -> Result<Option<Arc<dyn Predict>>> {
+/// The labeling functions, as they stand in their files.
+fn functions(args: &MaterialArgs, config: &Config, progress: &Progress) -> Result<Option<LfSet>> {
     let paths = or_file(&args.lfs, &config.lfs.files);
     if paths.is_empty() {
         return Ok(None);
     }
-    let Some(reader) = reader else {
-        return Err(hinted(
-            "labeling functions need records to learn how far each can be trusted",
-            "name yours: --from records.jsonl",
-        ));
-    };
     let files = inputs::lf_files(&paths, &or_file(&args.classes, &config.lfs.classes), progress)?;
-    let mut set = inputs::lf_set(&files)?;
-    bind(&mut set, ask, config, progress)?;
+    inputs::lf_set(&files).map(Some)
+}
+
+/// Labeling functions with a label model that is fitted on the user's records.
+fn fitted(
+    mut set: LfSet,
+    reader: &Reader,
+    id: Option<&str>,
+    gold: Option<&str>,
+    backend: &Backend<'_>,
+    config: &Config,
+    progress: &Progress,
+) -> Result<Arc<dyn Predict>> {
+    backend.bind(&mut set)?;
     let votes = inputs::apply(&set, reader, id, gold, progress)?;
     let plain = ModelArgs { model: None, balance: None, seed: None };
     let fit = inputs::fit(&plain, config, votes.matrix.patterns(), &inputs::gold_rows(&votes)?)?;
-    Ok(Some(Arc::new(WeakLabeler::new(set, fit.model))))
+    Ok(Arc::new(WeakLabeler::new(set, fit.model)))
 }
 
 /// The classes: as functions, classifier, flags, settings or gold labels tell, in this order.
 fn classes(
     args: &MaterialArgs,
     config: &Config,
-    functions: Option<&dyn Predict>,
-    model: Option<&dyn Predict>,
+    functions: Option<&ClassSet>,
+    model: Option<&ClassSet>,
     reader: Option<&Reader>,
     gold: Option<&str>,
-    named: &[&str],
+    named: &[(&str, &str)],
 ) -> Result<ClassSet> {
     if let (Some(functions), Some(model)) = (functions, model)
-        && functions.classes() != model.classes()
+        && functions != model
     {
         return Err(hinted(
             format!(
                 "the labeling functions have the classes {}, the classifier {}",
-                functions.classes().names().join(", "),
-                model.classes().names().join(", ")
+                functions.names().join(", "),
+                model.names().join(", ")
             ),
             "they must be the same, in the same order",
         ));
     }
-    if let Some(predictor) = functions.or(model) {
-        return Ok(predictor.classes().clone());
+    if let Some(classes) = functions.or(model) {
+        return Ok(classes.clone());
     }
     if let Some(given) = inputs::given_classes(&or_file(&args.classes, &config.lfs.classes))? {
         return Ok(given);
     }
-    let mut found: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
+    let mut found: BTreeSet<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
     found.extend(config.generate.classes.keys().cloned());
     if let Some(reader) = reader {
         let written = written_labels(&reader.schema()).then_some("label");
@@ -282,7 +339,35 @@ fn classes(
             }
         }
     }
+    if found.is_empty() && named.is_empty() {
+        // Filters that go by no class need none; nobody sees this one.
+        found.insert("-".to_owned());
+    }
     Ok(ClassSet::new(found)?)
+}
+
+/// The values of a field for the split of a record that mean: not for training.
+const HELD_OUT: [&str; 8] = ["test", "valid", "validation", "val", "dev", "eval", "evaluation", "holdout"];
+
+/// Records that their field `split` keeps for evaluation: ids and texts.
+fn held_out(reader: &Reader, id: Option<&str>, text_field: &str) -> Result<Vec<(String, String)>> {
+    let schema = reader.schema();
+    if schema.column_with_name("split").is_none() {
+        return Ok(Vec::new());
+    }
+    let ids = IdColumn::find(&schema, id)?;
+    let mut all = Vec::new();
+    for batch in batches(reader)? {
+        let batch = batch.map_err(unboxed)?;
+        let names = ids.ids(&batch)?;
+        let (Some(splits), Some(texts)) = (batch.column("split"), batch.column(text_field)) else { continue };
+        let is_held_out = |&row: &usize| {
+            splits.value(row).is_some_and(|split| HELD_OUT.contains(&&*split.to_string().to_lowercase()))
+        };
+        let text = |row: usize| Some((names.value(row).to_owned(), texts.text(row)?.to_owned()));
+        all.extend((0..batch.n_rows()).filter(is_held_out).filter_map(text));
+    }
+    Ok(all)
 }
 
 /// Ids and texts of evaluation sets.

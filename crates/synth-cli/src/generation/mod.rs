@@ -3,7 +3,8 @@
 pub mod backend;
 pub mod chain;
 pub mod material;
+pub mod provenance;
 pub mod report;
 
-pub use backend::{Journals, bind};
+pub use backend::Backend;
 pub use material::Material;

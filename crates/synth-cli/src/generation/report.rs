@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use synth::core::{ClassId, Embed};
-use synth::generate::{Budget, MICRODOLLARS, Moments, Spent, Stop, Tally, frechet_distance, self_bleu};
+use synth::generate::{Budget, GenerateError, Moments, Stop, Tally, Usage, frechet_distance, self_bleu};
 
 use super::Material;
 use crate::errors::unboxed;
@@ -78,19 +78,30 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// What was spent, as a sentence.
-pub fn spent(spent: &Spent) -> String {
-    let mut text = counted(spent.requests, "request", "requests");
-    if spent.recorded > 0 {
-        text.push_str(&format!(" ({} from the journal)", spent.recorded));
+pub fn spent(requests: u64, recorded: u64, usage: Usage, dollars: Option<f64>) -> String {
+    let mut text = counted(requests, "request", "requests");
+    if recorded > 0 {
+        text.push_str(&format!(" ({recorded} of them free, from the journal)"));
     }
-    let tokens = spent.usage.prompt_tokens + spent.usage.completion_tokens;
+    let tokens = usage.prompt_tokens + usage.completion_tokens;
     if tokens > 0 {
         text.push_str(&format!(", {tokens} tokens"));
     }
-    match spent.microdollars {
-        Some(0) => {}
-        Some(sum) => text.push_str(&format!(", {:.4} dollars", sum as f64 / MICRODOLLARS as f64)),
+    match dollars {
+        Some(0.0) => {}
+        Some(sum) => text.push_str(&format!(", {sum:.4} dollars")),
         None => text.push_str(", price unknown"),
+    }
+    text
+}
+
+/// An error and what caused it, on one line.
+pub fn with_causes(error: &GenerateError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
     }
     text
 }
@@ -104,6 +115,11 @@ pub fn why(stop: Stop) -> Option<String> {
         }
         Stop::Budget(budget) => Some(format!("the budget of {budget} is used up; allow more with --budget")),
         Stop::Unanswered => Some("requests are no longer answered; run it again to go on from there".to_owned()),
+        Stop::Dry(0) => Some(
+            "the last answers hold no text that could be read; `--dry-run` shows the prompt, and a larger model keeps \
+             to the form better"
+                .to_owned(),
+        ),
         Stop::Dry(made) => Some(format!(
             "the last {} all failed the filters; see what each dropped, and relax it under [filters], or change the \
              prompt",

@@ -1,11 +1,10 @@
 //! `synth generate`, `augment`, `filter`, `prompts` and `blame`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
@@ -118,7 +117,7 @@ fn variants_of_a_class_say_where_they_come_from() {
     length     4        0  100 %
 
     kept texts: Fréchet distance to the real ones 1.080; self-BLEU 1.000, of as many real ones 0.061
-    augment by augmentation with WordNet 3.0: kept 3 of 4 made; 8 requests
+    augment by augmentation with WordNet 3.0: kept 3 of 4 made
     wrote rows.jsonl
     ");
     let rows = project.read("rows.jsonl");
@@ -184,40 +183,79 @@ fn the_key_is_nowhere_but_in_its_header() {
     ");
 }
 
+/// The seeds of the requests whose responses a journal has, and whether it has a run to resume.
+fn journal(project: &Project) -> (HashSet<u64>, bool) {
+    let path = project.path(".synth/journal.sqlite");
+    if !path.exists() {
+        return (HashSet::new(), false);
+    }
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let has_tables = connection.prepare("SELECT 1 FROM runs").is_ok();
+    if !has_tables {
+        return (HashSet::new(), false);
+    }
+    let mut requests = connection.prepare("SELECT request FROM responses").unwrap();
+    let requests = requests.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let unfinished =
+        connection.query_row("SELECT count(*) FROM runs WHERE finished = 0", [], |row| row.get::<_, i64>(0)).unwrap();
+    (requests.map(|request| seed(&request.unwrap())).collect(), unfinished > 0)
+}
+
+fn seed(request: &str) -> u64 {
+    serde_json::from_str::<serde_json::Value>(request).unwrap()["seed"].as_u64().unwrap()
+}
+
 #[test]
-fn a_run_that_is_killed_goes_on_and_ends_the_same() {
-    let server = Server::start(Duration::from_millis(15));
-    let args = |more: &str| {
+fn killed_anywhere_a_run_goes_on_and_ends_the_same() {
+    const KILLS: usize = 100;
+    let server = Server::start(Duration::from_millis(5));
+    let args = |resume: bool| {
+        let more = if resume { " --resume" } else { "" };
         format!("generate --class spam --n 60 --llm-url {} --llm-model m --out rows.jsonl{more}", server.url)
     };
     let whole = project();
-    whole.done(&args(""));
-    let expected = whole.bytes("rows.jsonl");
-    let project = project();
-    server.asked.lock().unwrap().clear();
-    let kills = AtomicUsize::new(0);
-    for wait in 1_u64.. {
-        let more = if project.path(".synth").exists() && wait > 1 { " --resume" } else { "" };
-        let mut child = project.command(&args(more)).stderr(std::process::Stdio::null()).spawn().unwrap();
-        // From before the journal exists to the last rows; a little later each time.
-        std::thread::sleep(Duration::from_millis(20 + 7 * wait % 160));
-        if child.try_wait().unwrap().is_some_and(|status| status.success()) {
-            break;
+    let start = Instant::now();
+    whole.done(&args(false));
+    let (expected, takes) = (whole.bytes("rows.jsonl"), start.elapsed());
+    let (mut kills, mut resumed) = (0, 0);
+    // Any sequence will do that does not repeat (Marsaglia 2003).
+    let mut random = 0x9E37_79B9_u32;
+    while kills < KILLS {
+        let project = project();
+        let (mut recorded, mut unfinished) = (HashSet::new(), false);
+        loop {
+            server.asked.lock().unwrap().clear();
+            resumed += usize::from(unfinished);
+            let mut child = project.command(&args(unfinished)).stderr(std::process::Stdio::null()).spawn().unwrap();
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            std::thread::sleep(takes.mul_f64(f64::from(random) / f64::from(u32::MAX)));
+            let ended = child.try_wait().unwrap();
+            if ended.is_none() {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                kills += 1;
+            }
+            // What was on its way when the process ended has reached the server by now, or never will.
+            std::thread::sleep(Duration::from_millis(10));
+            let asked: Vec<u64> = server.asked.lock().unwrap().keys().map(|body| seed(body)).collect();
+            assert!(asked.iter().all(|seed| !recorded.contains(seed)), "a recorded response was asked for again");
+            let before = recorded;
+            (recorded, unfinished) = journal(&project);
+            assert!(before.is_subset(&recorded), "a recorded response was lost");
+            // The file appears at once or not at all.
+            if project.path("rows.jsonl").exists() {
+                assert_eq!(project.bytes("rows.jsonl"), expected);
+            }
+            if let Some(status) = ended {
+                assert!(status.success());
+                break;
+            }
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // What is there is whole: the file appears at once.
-        if project.path("rows.jsonl").exists() {
-            assert_eq!(project.bytes("rows.jsonl"), expected);
-        }
-        if kills.fetch_add(1, Ordering::Relaxed) > 40 {
-            // A run that was killed behind its last write has nothing to resume, but everything in the journal.
-            project.done(&args(""));
-            break;
-        }
+        assert_eq!(project.bytes("rows.jsonl"), expected);
     }
-    assert!(kills.into_inner() > 0);
-    assert_eq!(project.bytes("rows.jsonl"), expected);
+    assert!(resumed > KILLS / 4, "{resumed} of {kills} runs were resumed");
 }
 
 #[test]
@@ -233,6 +271,11 @@ fn a_budget_ends_a_run() {
     assert!(shown.contains("a budget of money needs a price"), "{shown}");
     let shown = project.run(&format!("generate --class spam --dry-run --llm-url {url} --llm-model m"));
     assert!(shown.contains("nothing was sent") && server.n_asked() == 3, "{shown}");
+    // What another run has paid is free: the same again gets further.
+    let args = format!("generate --class spam --n 50 --budget 3req --llm-url {url} --llm-model m --out r.jsonl");
+    let shown = project.run(&args);
+    assert!(shown.contains("6 requests (3 of them free, from the journal)"), "{shown}");
+    assert_eq!(server.n_asked(), 6);
 }
 
 #[test]
@@ -247,6 +290,46 @@ fn a_judge_and_prompted_functions_ask_too() {
     );
     let shown = project.done(&format!("lfs --data mails.jsonl --lfs ask.lf spam.lf --llm-url {url} --llm-model m"));
     assert!(shown.contains("promo  ") && shown.contains("asked"), "{shown}");
+    // Who only looks, or mistypes a class, asks nothing.
+    project.file("synth.toml", SETTINGS.replace("spam.lf", "ask2.lf"));
+    project.file("ask2.lf", project.read("ask.lf").replace("Does this", "Please say: does this"));
+    let n = server.n_asked();
+    let ask = |more: &str| project.run(&format!("generate --class {more} --llm-url {url} --llm-model m"));
+    assert!(ask("spamm").contains("there is no class `spamm`"));
+    let shown = ask("spam --filters judge --n 6 --dry-run");
+    assert!(
+        shown.contains("2 requests by m, of which this is the first") && shown.contains("6 requests for the judge")
+    );
+    assert!(shown.contains("labeling functions that ask a model were not asked"), "{shown}");
+    assert_eq!(server.n_asked(), n);
+    // All that asks shares one budget, and is counted.
+    let shown = ask("spam --filters agreement,judge --n 2 --budget 6req --out r.jsonl");
+    assert!(shown.contains("the budget of 6 requests is used up"), "{shown}");
+    let shown = ask("spam --filters agreement,judge --n 2 --out r.jsonl");
+    assert!(shown.contains("kept 2 of") && shown.contains("of them free"), "{shown}");
+}
+
+#[test]
+fn records_kept_for_evaluation_are_never_shown() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let mails = project.read("mails.jsonl");
+    let split: Vec<String> = mails
+        .lines()
+        .enumerate()
+        .map(|(row, line)| line.replacen('{', &format!("{{\"split\":\"{}\",", ["train", "Test"][row % 2]), 1))
+        .collect();
+    project.file("mails.jsonl", split.join("\n"));
+    project.done(&format!(
+        "generate --class ham --n 4 --filters none --llm-url {} --llm-model m --out r.jsonl",
+        server.url
+    ));
+    let asked = server.asked.lock().unwrap();
+    for (row, line) in mails.lines().enumerate() {
+        let text = serde_json::from_str::<serde_json::Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+        let shown = asked.keys().any(|body| body.contains(&text));
+        assert!(!shown || row % 2 == 0, "row {row} was shown");
+    }
+    assert!(!asked.is_empty());
 }
 
 #[test]
@@ -364,12 +447,29 @@ fn filters_judge_what_comes_from_elsewhere() {
     kept 1 of 3 records
     wrote kept.jsonl
     "#);
-    assert_snapshot!(project.read("kept.jsonl"), @r#"{"id":3,"text":"thanks for the dinner yesterday","label":"ham"}"#);
+    assert_snapshot!(project.done("blame kept.jsonl 3"), @"
+    3 (row 0)
+           text  thanks for the dinner yesterday
+          label  ham
+           kind  given
+           seed  0
+        filters  length 31.000, leftovers passed, language passed, duplicates passed, diversity passed, frechet passed
+    ");
     assert_snapshot!(project.read("bad.csv"), @r#"
-    id,text,label,filter,reason
-    1,"see you at lunch, thanks",ham,duplicates,the same text as b
-    2,"As an AI language model, I cannot do that",ham,leftovers,"a leftover (self): ""As an AI language model"""
+    id,text,label,filter,reason,score
+    1,"see you at lunch, thanks",ham,duplicates,the same text as b,1.0
+    2,"As an AI language model, I cannot do that",ham,leftovers,"a leftover (self): ""As an AI language model""",
     "#);
+    // Scores go on where they were: what was filtered can be filtered again, and needs no class to go by.
+    project.done("filter --data kept.jsonl --filters length --out again.csv");
+    let blame = project.done("blame again.csv 0");
+    assert!(blame.contains("frechet passed, length 31.000"), "{blame}");
+    assert_snapshot!(project.run("filter --data made.jsonl --text body --out kept.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the records have no field `body`
+    hint: fields of text: text
+    ");
 }
 
 #[test]

@@ -85,6 +85,15 @@ const KINDS: &[Kind] = &[
         pattern: r"\(?note: (?:this|these|the above|i(?:~ve| have))\b|\bthis (?:text|message|sentence|example|comment|review|paraphrase|version) (?:maintains|preserves|keeps|conveys|captures|retains) the\b|\b(?:in|of) (?:the|this) (?:original|given|provided|above) (?:text|sentence|message|prompt)\b",
         caught: ["Nice song (Note: this is a fictional comment)", "This version maintains the original meaning."],
     },
+    // It speaks of the prompt: of the text that it was given, the class in quotation marks, the answer that is wanted.
+    Kind {
+        name: "prompt",
+        pattern: r#"\b(?:text|question|sentence|message|comment|review|example|prompt)s? (?:(?:that )?you(?:~ve| have)? (?:provided|gave|shared|mentioned)|(?:provided|given|mentioned) above)\b|\b(?:of|in|for|to) the (?:class|category|label) ["“']|\b(?:the|this|that) (?:class|category) ["“']|\byour (?:response|answer) (?:should|must)\b|\bas training data\b|\btext classifi(?:er|cation)\b|\bdifferent from (?:those|the ones) (?:above|i)|\b(?:those|the ones) i mentioned (?:above|earlier)|^\W*(?:this|the) (?:question|sentence|message|comment) (?:asks|is asking|uses|is (?:a|another) (?:different|rewritten|good)|you)\b|^\W*(?:here~s|here is|this is) (?:a|an|another|one) (?:\w+ ){0,2}(?:possible|rewritten|rephrased|different|example|version|answer)\b"#,
+        caught: [
+            "The text you provided is another example of it",
+            "Here's a rewritten version of it with its own text added",
+        ],
+    },
     // The turns of a chat, which a prompt has and an answer has not.
     Kind {
         name: "role",
@@ -106,7 +115,7 @@ const KINDS: &[Kind] = &[
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LeftoversSettings {
     /// Kinds that are not looked for: `self`, `refusal`, `rules`, `announcement`, `agreement`, `offer`,
-    /// `placeholder`, `heading`, `form`, `remark`, `role`, `json`, `fence`. Texts that are code may want to be without
+    /// `placeholder`, `heading`, `form`, `remark`, `prompt`, `role`, `json`, `fence`. Texts that are code may want to be without
     /// `fence` and `json`.
     pub without: Vec<String>,
     /// Regular expressions of your own, for what your model leaves; upper and lower case are the same.
