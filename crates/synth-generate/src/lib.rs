@@ -81,7 +81,10 @@ pub use augment::{Augmenter, AugmenterSettings};
 pub use budget::{Budget, Spent};
 pub use candidate::{Candidate, Provenance, Score};
 pub use chain::{Dropped, FilterChain, Tally};
-pub use distance::{Moments, frechet_distance, self_bleu};
+pub use distance::{
+    KernelDistance, KernelDistanceSettings, Moments, PrecisionRecall, frechet_distance, kernel_distance,
+    precision_recall, self_bleu,
+};
 pub use error::GenerateError;
 pub use filter::{Filter, Verdict};
 pub use filters::{

@@ -18,6 +18,8 @@ pub(crate) enum Use {
     Augment = 5,
     /// Samples of real texts.
     Frechet = 6,
+    /// The subsets of a kernel distance.
+    Subsets = 7,
 }
 
 /// A generator of random numbers for one use, keyed by a seed and the position of what they are for.

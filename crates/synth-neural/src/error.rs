@@ -32,6 +32,22 @@ pub enum NeuralError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A folder of a model lacks one of its files.
+    #[error("the folder `{folder}` has no `{file}`")]
+    NoModelFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The file.
+        file: String,
+    },
+    /// A file of a model that is damaged, or does not fit the others.
+    #[error("`{path}` cannot be used")]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BoxError,
+    },
     /// A model of a family that is not known here.
     #[error("`{path}` holds a model of the architecture `{got}`, known is {known}")]
     Architecture {
@@ -137,6 +153,10 @@ impl NeuralError {
                 "name a GGUF file that exists".into(),
                 "name a model of the hub instead, as HuggingFaceTB/SmolLM2-135M-Instruct-GGUF".into(),
             ],
+            Self::NoModelFile { .. } => vec!["name a folder with all files that the hub has of the model".into()],
+            Self::ModelFile { .. } => {
+                vec!["fetch the files again, all of the same model: weights and `config.json` must agree".into()]
+            }
             Self::Damaged { .. } => vec!["fetch the file again: it may be cut off, or of another format".into()],
             Self::Architecture { .. } | Self::Unsupported { .. } => {
                 vec![

@@ -1,4 +1,4 @@
-//! Models that run in the process: a local language model.
+//! Models that run in the process: a local language model, sentence embeddings.
 //!
 //! ```no_run
 //! use synth_generate::Generator;
@@ -15,6 +15,8 @@
 //! - [`HubModel`]: weights from the Hugging Face hub, kept in a cache.
 //! - [`LocalLlmSettings`], [`ModelSource`]: which model, and how much of it at once.
 //! - [`LocalLlm`]: the model, a [`Generator`](synth_generate::Generator).
+//! - [`ModelFolder`], [`SentenceEmbedderSettings`], [`SentenceEmbedder`]: texts as points, an
+//!   [`Embed`](synth_core::Embed).
 //! - [`NeuralError`]: what can go wrong.
 //!
 //! Known are models of the llama architecture with the tokenizer of SmolLM2, in any of the blocks that candle
@@ -27,8 +29,10 @@ mod hub;
 mod linear;
 mod llama;
 mod local_llm;
+mod model_folder;
 mod parallel;
 mod sampling;
+mod sentence_embedder;
 #[cfg(test)]
 mod tiny;
 mod tokenizer;
@@ -36,3 +40,5 @@ mod tokenizer;
 pub use error::NeuralError;
 pub use hub::{Download, HubModel, HubToken, OnDownload};
 pub use local_llm::{GreedyToken, LocalLlm, LocalLlmSettings, ModelSource};
+pub use model_folder::ModelFolder;
+pub use sentence_embedder::{SentenceEmbedder, SentenceEmbedderSettings};

@@ -1,4 +1,5 @@
 //! Tests through the public interface: the hub by a server in the test, real weights where there are some.
 
+mod bert;
 mod hub;
 mod real;
