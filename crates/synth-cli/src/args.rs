@@ -65,6 +65,8 @@ pub enum Command {
     Filter(FilterArgs),
     /// Show the templates of prompts
     Prompts(PromptsArgs),
+    /// Place texts in space, those that mean the same near each other
+    Embed(EmbedArgs),
     /// Show where a made row comes from
     Blame(BlameArgs),
     /// Run everything on example records that come with the program
@@ -525,6 +527,21 @@ pub struct FilterArgs {
     pub material: MaterialArgs,
     #[command(flatten)]
     pub ask: ModelBackendArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct EmbedArgs {
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// The field of the text [default: the only field of text, or `text`]
+    #[arg(long, value_name = "FIELD")]
+    pub text: Option<String>,
+    /// A folder of a model, or a repository of the hub [default: sentence-transformers/all-MiniLM-L6-v2]
+    #[arg(long, value_name = "MODEL", env = "SYNTH_EMBED_MODEL")]
+    pub model: Option<String>,
+    /// Vectors alone as .npy; or the records with a field `embedding`: .parquet, .arrow, .jsonl or .csv
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

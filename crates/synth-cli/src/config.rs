@@ -27,6 +27,17 @@ pub struct Config {
     pub augment: AugmenterSettings,
     pub llm: LlmConfig,
     pub local: LocalConfig,
+    pub embed: EmbedConfig,
+}
+
+/// A model of sentence embeddings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EmbedConfig {
+    /// A folder, or the name of a repository on the hub.
+    pub model: Option<String>,
+    /// Of one text.
+    pub max_tokens: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +184,9 @@ impl Config {
         }
         // The name of a repository on the hub is no path.
         if let Some(model) = config.local.model.as_mut().filter(|model| model.ends_with(".gguf")) {
+            *model = folder.join(&*model).to_string_lossy().into_owned();
+        }
+        if let Some(model) = config.embed.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
             *model = folder.join(&*model).to_string_lossy().into_owned();
         }
         config.folder = folder;

@@ -87,7 +87,7 @@ pub fn report(error: &Error) -> ExitCode {
         hints.extend(cause.downcast_ref::<GenerateError>().map(GenerateError::hints).unwrap_or_default());
         #[cfg(feature = "llm")]
         hints.extend(cause.downcast_ref::<synth::llm::LlmError>().map(synth::llm::LlmError::hints).unwrap_or_default());
-        #[cfg(feature = "local-llm")]
+        #[cfg(feature = "neural")]
         hints.extend(
             cause
                 .downcast_ref::<synth::neural::NeuralError>()

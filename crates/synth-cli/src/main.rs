@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Augment(args) => commands::augment::run(&args, &cli.common, &progress),
         Command::Filter(args) => commands::filter::run(&args, &cli.common, &progress),
         Command::Prompts(args) => commands::prompts::run(&args, &cli.common),
+        Command::Embed(args) => commands::embed::run(&args, &cli.common, &progress),
         Command::Blame(args) => commands::blame::run(&args, &cli.common, &progress),
         Command::Demo(args) => commands::demo::run(&args, &progress),
         Command::Help(args) => commands::help::run(&args),

@@ -89,4 +89,4 @@ pub use error::{BadRecord, CountsProblem, IoError, NpyProblem, Place, RecordProb
 pub use reader::{BadRecords, Batches, ReadOptions, Reader};
 pub use record_writer::RecordWriter;
 pub use source::{Compression, Format, Source};
-pub use vectors::Vectors;
+pub use vectors::{Vectors, VectorsWriter};

@@ -1,16 +1,17 @@
 //! Ready vectors that stand beside the records, in a `.npy` array.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use synth_core::{BoxError, Dataset};
+use ndarray::ArrayView2;
+use synth_core::{BoxError, CoreError, Dataset};
 
 use crate::npy::Header;
-use crate::{IoError, NpyProblem};
+use crate::{AtomicFile, IoError, NpyProblem};
 
 /// Vectors, one for each record in order, as embedding models leave them: a `.npy` array of float32 or float64, n x d,
 /// in C order. Rows are read as records pass, so the array need not fit in memory.
@@ -122,4 +123,77 @@ impl Vectors {
         let item = Arc::new(Field::new_list_field(item, false));
         Ok(Arc::new(FixedSizeListArray::new(item, self.length as i32, values, None)))
     }
+}
+
+/// Writes vectors to a `.npy` array of float32, n x d, which [`Vectors`] and NumPy read; the file appears when all is
+/// written.
+///
+/// ```
+/// use ndarray::array;
+/// use synth_io::{Vectors, VectorsWriter};
+///
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("vectors.npy");
+/// let mut writer = VectorsWriter::create(&path, 2)?;
+/// writer.write(array![[0.0, 1.0], [0.5, 0.5]].view())?;
+/// writer.finish()?;
+/// assert_eq!(Vectors::open("vector", &path)?.field(), "vector");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct VectorsWriter {
+    path: PathBuf,
+    file: AtomicFile,
+    dim: usize,
+    rows: usize,
+}
+
+impl VectorsWriter {
+    /// Starts a file of vectors of d numbers.
+    ///
+    /// # Errors
+    /// The file cannot be created, or is a pipe: its header is written last.
+    pub fn create(path: impl AsRef<Path>, dim: usize) -> Result<Self, IoError> {
+        let path = path.as_ref().to_owned();
+        let mut file = AtomicFile::create(&path)?;
+        let begun = match file.can_seek() {
+            true => file.write_all(&header(0, dim)),
+            false => Err(io::Error::new(io::ErrorKind::NotSeekable, "an array of vectors goes into no pipe")),
+        };
+        begun.map_err(|error| IoError::write(&path, error))?;
+        Ok(Self { path, file, dim, rows: 0 })
+    }
+
+    /// Writes vectors, `[n, d]`.
+    ///
+    /// # Errors
+    /// Writing fails, as on a full disk; vectors of another length.
+    pub fn write(&mut self, vectors: ArrayView2<'_, f64>) -> Result<(), IoError> {
+        if vectors.ncols() != self.dim {
+            let source = CoreError::Mismatch {
+                what: "the length of the vectors of the file and of those to write",
+                left: self.dim.to_string(),
+                right: vectors.ncols().to_string(),
+            };
+            return Err(IoError::Core { path: self.path.clone(), source });
+        }
+        let bytes: Vec<u8> = vectors.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect();
+        self.rows += vectors.nrows();
+        self.file.write_all(&bytes).map_err(|error| IoError::write(&self.path, error))
+    }
+
+    /// Ends the file and makes it appear.
+    ///
+    /// # Errors
+    /// Writing fails; then there is no file.
+    pub fn finish(mut self) -> Result<(), IoError> {
+        let ended = self.file.seek(SeekFrom::Start(0)).and_then(|_| self.file.write_all(&header(self.rows, self.dim)));
+        ended.map_err(|error| IoError::write(&self.path, error))?;
+        self.file.commit()
+    }
+}
+
+/// The header; its length is the same for every number of rows.
+fn header(rows: usize, dim: usize) -> Vec<u8> {
+    Header { descr: "<f4".to_owned(), fortran_order: false, shape: vec![rows, dim] }.to_bytes()
 }

@@ -63,8 +63,8 @@ pub use synth_lf as lf;
 /// A client of OpenAI-compatible servers. Needs the feature `llm`.
 #[cfg(feature = "llm")]
 pub use synth_llm as llm;
-/// A language model on this machine. Needs the feature `local-llm`.
-#[cfg(feature = "local-llm")]
+/// Models on this machine: a language model, sentence embeddings. Needs the feature `neural`.
+#[cfg(feature = "neural")]
 pub use synth_neural as neural;
 
 /// What most programs need.

@@ -4,6 +4,7 @@ pub mod augment;
 pub mod blame;
 pub mod check;
 pub mod demo;
+pub mod embed;
 pub mod evaluate;
 pub mod filter;
 pub mod fmt;

@@ -191,19 +191,18 @@ fn openai(_: &ModelBackendArgs, _: &Config) -> Result<Arc<dyn Generator>> {
 }
 
 /// Whether a model is configured to run here, or the default one was fetched before.
-#[cfg(feature = "local-llm")]
+#[cfg(feature = "neural")]
 fn local_weights(config: &Config) -> bool {
     config.local.model.is_some() || synth::neural::HubModel::smollm2(model_cache(config)).cached().is_some()
 }
 
-#[cfg(not(feature = "local-llm"))]
+#[cfg(not(feature = "neural"))]
 fn local_weights(_: &Config) -> bool {
     false
 }
 
-#[cfg(feature = "local-llm")]
+#[cfg(feature = "neural")]
 fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
-    use synth::core::{Event, Observer, Stage};
     use synth::neural::{HubModel, LocalLlm, LocalLlmSettings, ModelSource};
 
     let local = &config.local;
@@ -228,32 +227,43 @@ fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
         batch: local.batch.unwrap_or(default.batch),
         ..default
     };
-    let mut begun = false;
-    let opened = LocalLlm::open(&settings, &mut |download| {
-        if !begun {
+    Ok(Arc::new(downloading(progress, |on_download| LocalLlm::open(&settings, on_download))?))
+}
+
+/// Does what may download files, and shows how far each is.
+#[cfg(feature = "neural")]
+pub fn downloading<T>(progress: &Progress, open: impl FnOnce(&mut synth::neural::OnDownload<'_>) -> T) -> T {
+    use synth::core::{Event, Observer, Stage};
+
+    let mut begun: Option<String> = None;
+    let opened = open(&mut |download| {
+        if begun.as_deref() != Some(download.file) {
+            if begun.is_some() {
+                progress.event(Event::Finished { stage: Stage::Download });
+            }
             progress.note(&format!("fetching {}, {} MB", download.file, download.total / 1_000_000));
             progress.event(Event::Started { stage: Stage::Download, total: Some(download.total) });
-            begun = true;
+            begun = Some(download.file.to_owned());
         }
         progress.event(Event::Advanced { stage: Stage::Download, done: download.done });
     });
-    if begun {
+    if begun.is_some() {
         progress.event(Event::Finished { stage: Stage::Download });
     }
-    Ok(Arc::new(opened?))
+    opened
 }
 
-#[cfg(feature = "local-llm")]
+#[cfg(feature = "neural")]
 #[expect(clippy::disallowed_methods, reason = "the variable of the hub's own programs")]
-fn with_token(model: synth::neural::HubModel) -> synth::neural::HubModel {
+pub fn with_token(model: synth::neural::HubModel) -> synth::neural::HubModel {
     let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
     synth::neural::HubModel { token: token.map(synth::neural::HubToken::new), ..model }
 }
 
 /// Where downloads are kept: as the settings say, else with the user's other caches.
-#[cfg(feature = "local-llm")]
+#[cfg(feature = "neural")]
 #[expect(clippy::disallowed_methods, reason = "where the user's caches are")]
-fn model_cache(config: &Config) -> PathBuf {
+pub fn model_cache(config: &Config) -> PathBuf {
     if let Some(cache) = &config.local.cache {
         return cache.clone();
     }
@@ -262,13 +272,13 @@ fn model_cache(config: &Config) -> PathBuf {
     caches.unwrap_or_else(|| PathBuf::from(".cache")).join("synth").join("models")
 }
 
-#[cfg(not(feature = "local-llm"))]
+#[cfg(not(feature = "neural"))]
 fn local(_: &Config, _: &Progress) -> Result<Arc<dyn Generator>> {
-    Err(missing_feature("local-llm", "a model that runs here"))
+    Err(missing_feature("neural", "a model that runs here"))
 }
 
-#[cfg(not(all(feature = "llm", feature = "local-llm")))]
-fn missing_feature(feature: &str, what: &str) -> anyhow::Error {
+#[cfg(not(all(feature = "llm", feature = "neural")))]
+pub fn missing_feature(feature: &str, what: &str) -> anyhow::Error {
     hinted(
         format!("this program was built without {what}"),
         format!("build it with the feature: cargo install --path crates/synth-cli --features {feature}"),

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod chain;
+pub mod embedder;
 pub mod material;
 pub mod provenance;
 pub mod report;

@@ -4,6 +4,7 @@ mod bad_input;
 mod check_and_fmt;
 mod compare;
 mod determinism;
+mod embed;
 mod generate;
 mod interrupt;
 mod label;
