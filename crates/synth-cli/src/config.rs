@@ -129,10 +129,20 @@ pub struct FiltersConfig {
     pub diversity: DiversitySettings,
 }
 
+/// Dollars for a million tokens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PriceConfig {
+    pub input_per_million: f64,
+    pub output_per_million: f64,
+}
+
 /// A server.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LlmConfig {
+    /// Of models by name.
+    pub prices: BTreeMap<String, PriceConfig>,
     pub base_url: Option<String>,
     pub model: Option<String>,
     /// The variable of the environment that holds the key.
@@ -172,7 +182,7 @@ impl Config {
         };
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut config: Self = toml::from_str(&text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
+            let (span, text) = (error.span().unwrap_or(0..0), without_secrets(&text));
             anyhow!(render::Rendered(render::mistake(&path.to_string_lossy(), &text, span, error.message())))
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -192,6 +202,20 @@ impl Config {
         config.folder = folder;
         Ok(config)
     }
+}
+
+/// A text of settings in which what may be a key, misplaced, is not shown.
+fn without_secrets(text: &str) -> String {
+    let hidden = |line: &str| match line.split_once('=') {
+        Some((name, value)) if ["key", "token", "secret"].iter().any(|word| name.to_lowercase().contains(word)) => {
+            // As many bytes, so that places stay.
+            let stars: String =
+                value.bytes().map(|byte| if byte.is_ascii_whitespace() { byte as char } else { '*' }).collect();
+            format!("{name}={stars}")
+        }
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(hidden).collect()
 }
 
 /// The flag if it was given, else what the file says.

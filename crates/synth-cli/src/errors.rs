@@ -52,7 +52,8 @@ pub fn report(error: &Error) -> ExitCode {
     };
     if error.chain().any(cancelled) {
         let made = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(GenerateError::Cancelled)));
-        let kept = if made { ", and what was answered is in the journal: --resume goes on from there" } else { "" };
+        let kept =
+            if made { "; what a model has answered is in the journal, and free when it is run again" } else { "" };
         anstream::eprintln!("stopped; nothing was written{kept}");
         return ExitCode::from(INTERRUPTED);
     }

@@ -105,7 +105,7 @@ impl Spent {
     pub(crate) fn within(&self, budget: Budget) -> bool {
         match budget {
             Budget::Requests(n) => self.requests - self.recorded + self.failed <= n,
-            Budget::Tokens(n) => self.usage.prompt_tokens + self.usage.completion_tokens <= n,
+            Budget::Tokens(n) => self.usage.total() <= n,
             // Without a price nobody could tell; the price is asked for before anything is spent.
             Budget::Microdollars(n) => self.microdollars.is_some_and(|sum| sum <= n),
         }

@@ -113,6 +113,15 @@ pub enum GenerateError {
 }
 
 impl GenerateError {
+    /// The budget whose end caused an error, anywhere in its chain of causes: what failed for it may be left out, and
+    /// the rest kept.
+    pub fn budget_in(error: &(dyn std::error::Error + 'static)) -> Option<Budget> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| match error.downcast_ref() {
+            Some(Self::BudgetReached { budget }) => Some(*budget),
+            _ => None,
+        })
+    }
+
     /// What could be tried, most useful first.
     pub fn hints(&self) -> Vec<String> {
         let hint = |text: &str| vec![text.to_owned()];
@@ -134,7 +143,9 @@ impl GenerateError {
                 "name records that have labels, by gold or as `synth label` writes them: --from soft.parquet; \
                  --kind examples needs none",
             ),
-            Self::BudgetReached { .. } => hint("allow more: --budget 5000req; what was paid for is kept"),
+            Self::BudgetReached { .. } => {
+                hint("allow more with --budget; what was paid for is in the journal, and free")
+            }
             _ => Vec::new(),
         }
     }

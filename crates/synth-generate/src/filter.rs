@@ -1,6 +1,6 @@
 //! Whether a candidate counts.
 
-use crate::{Candidate, GenerateError};
+use crate::{Budget, Candidate, GenerateError};
 
 /// What a filter says of a candidate.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,11 @@ impl Verdict {
     /// Drops a candidate.
     pub fn drop(reason: impl Into<String>, score: Option<f64>) -> Self {
         Self { score, dropped: Some(reason.into()) }
+    }
+
+    /// Drops a candidate that could not be judged for want of money.
+    pub(crate) fn unaffordable(budget: Budget) -> Self {
+        Self::drop(format!("the budget of {budget} was used up before it was judged"), None)
     }
 }
 

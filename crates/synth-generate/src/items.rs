@@ -66,7 +66,9 @@ fn unfenced(text: &str) -> &str {
 
 /// The items of the first JSON array that has some.
 fn arrays(text: &str) -> Option<Vec<String>> {
-    text.match_indices('[').map(|(at, _)| array(&text[at + 1..])).find(|items| !items.is_empty())
+    /// Brackets that may open it. Each is looked at up to the end, so an answer of brackets alone would take long.
+    const TRIES: usize = 32;
+    text.match_indices('[').take(TRIES).map(|(at, _)| array(&text[at + 1..])).find(|items| !items.is_empty())
 }
 
 /// The strings of an array, whose opening bracket is gone, up to its end or to where it is cut off. Objects stand for
@@ -89,7 +91,8 @@ fn array(text: &str) -> Vec<String> {
             _ => return found,
         }
         scanner.skip(char::is_whitespace);
-        if !scanner.rest.is_empty() && !scanner.rest.starts_with([',', ']', '"', '{']) {
+        // A wrong bracket ends it too.
+        if !scanner.rest.is_empty() && !scanner.rest.starts_with([',', ']', '}', ')', '"', '{']) {
             // That quotation mark ended no item: this is prose.
             return Vec::new();
         }
@@ -213,6 +216,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_wrong_bracket_loses_nothing() {
+        assert_eq!(items(r#"{"items": ["a", "b"}"#), ["a", "b"]);
+        assert_eq!(items(r#"[{"text":"a"}}"#), ["a"]);
+        // Nor does an answer of brackets take for ever.
+        assert!(!items(&"['a".repeat(200_000)).is_empty());
+    }
 
     #[test]
     fn of_an_answer_the_line_that_is_the_text() {

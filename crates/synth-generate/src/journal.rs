@@ -141,7 +141,9 @@ impl Journal {
         let sql = if self.fresh {
             "SELECT response, run FROM responses WHERE key = ?1 AND run = ?2"
         } else {
-            "SELECT response, run FROM responses WHERE key = ?1 AND run <= ?2 ORDER BY run DESC LIMIT 1"
+            // Its own, else what the run would have found when it began, else what has come since.
+            "SELECT response, run FROM responses WHERE key = ?1
+             ORDER BY run > ?2, CASE WHEN run <= ?2 THEN -run ELSE run END LIMIT 1"
         };
         let mut statement = connection.prepare_cached(sql).map_err(|source| failed(&self.path, source))?;
         keys.iter()

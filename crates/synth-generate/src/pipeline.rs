@@ -33,7 +33,7 @@ pub enum Stop {
     Enough,
     /// The budget has no room for another request.
     Budget(Budget),
-    /// No request of a whole round was answered, after others were.
+    /// The generator failed for good, or no request of a whole round was answered, after others were.
     Unanswered,
     /// Nothing was kept of so many candidates in a row.
     Dry(u64),
@@ -64,7 +64,7 @@ const DRY_ROUNDS: usize = 50;
 impl Pipeline<'_> {
     /// Makes candidates until `n` are kept. The grid comes back with what each cell came to.
     ///
-    /// Requests go out in rounds. The responses of a round are filtered when all are there, in the order of the
+    /// Requests go out in rounds, each of as many as are needed at the yield so far, [`Pipeline::round`] at most. The responses of a round are filtered when all are there, in the order of the
     /// requests: so the same responses give the same rows, whatever the timing.
     ///
     /// # Errors
@@ -86,13 +86,18 @@ impl Pipeline<'_> {
             let count = self.round_size(n, &outcome);
             let planned = self.plan.requests(position, count, &mut grid, self.sources, self.prompts)?;
             position += planned.len() as u64;
-            let (responses, budget) = self.responses(&planned, &mut outcome, observer)?;
-            let before = outcome.kept.len();
-            let budget = match self.filter(&planned, responses, n, &mut grid, filters, &mut outcome) {
-                // A judge has spent the last of it: what it did not judge is left out.
-                Err(GenerateError::BudgetReached { budget }) => Some(budget),
-                judged => judged.map(|()| budget)?,
+            let (responses, budget) = match self.responses(&planned, &mut outcome, observer) {
+                // What was kept before is not thrown away for a server that has gone.
+                Err(error @ GenerateError::Generator { .. }) if !outcome.kept.is_empty() => {
+                    outcome.stop = Stop::Unanswered;
+                    outcome.failed.0 += 1;
+                    outcome.failed.1.get_or_insert(error);
+                    break;
+                }
+                answered => answered?,
             };
+            let before = outcome.kept.len();
+            self.filter(&planned, responses, n, &mut grid, filters, &mut outcome)?;
             report(observer, self.generator, &outcome);
             if outcome.kept.len() >= n {
                 break;
@@ -219,12 +224,15 @@ impl Pipeline<'_> {
             Input::Prompt(prompt) => format!("{}\n\n{}", prompt.system, prompt.user),
             Input::Text { .. } => String::new(),
         };
+        let is_prompt = matches!(planned.request.input, Input::Prompt(_));
         let is_list = matches!(&planned.request.input, Input::Prompt(prompt) if prompt.form == AnswerForm::Items);
         let mut found = Vec::new();
         for choice in &response.choices {
             let texts = match is_list {
                 true => items(choice),
-                false => vec![only_text(choice, self.sources.single_lines()).to_owned()],
+                // Only models say more than the text.
+                false if is_prompt => vec![only_text(choice, self.sources.single_lines()).to_owned()],
+                false => vec![choice.clone()],
             };
             // Models that are told to stop at five go on.
             for text in texts.into_iter().take(if is_list { self.plan.per_request as usize } else { 1 }) {

@@ -88,8 +88,23 @@ impl Plan {
     /// Checks that this can be done with these texts.
     ///
     /// # Errors
-    /// A setting is out of range; edge cases without a class to border on; no text of the class to rewrite.
+    /// As [`Plan::check_settings`]; no text of the class to rewrite.
     pub fn check(&self, sources: &Sources) -> Result<(), GenerateError> {
+        self.check_settings()?;
+        if matches!(self.kind, Kind::Paraphrase | Kind::Augment) && sources.of_class(self.class).len() == 0 {
+            return Err(GenerateError::NoSources {
+                class: self.classes.name(self.class).to_owned(),
+                kind: self.kind.name(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks what can be checked before the texts are known.
+    ///
+    /// # Errors
+    /// A setting is out of range; edge cases without a class to border on.
+    pub fn check_settings(&self) -> Result<(), GenerateError> {
         let setting = |name, value: String, expected| Err(GenerateError::Setting { name, value, expected });
         if self.per_request == 0 {
             return setting("per-request", "0".to_owned(), "at least 1");
@@ -112,12 +127,6 @@ impl Plan {
         }
         if self.kind == Kind::EdgeCases && self.against.is_none_or(|against| against == self.class) {
             return Err(GenerateError::NoBorder { class: self.classes.name(self.class).to_owned() });
-        }
-        if matches!(self.kind, Kind::Paraphrase | Kind::Augment) && sources.of_class(self.class).len() == 0 {
-            return Err(GenerateError::NoSources {
-                class: self.classes.name(self.class).to_owned(),
-                kind: self.kind.name(),
-            });
         }
         Ok(())
     }

@@ -57,12 +57,6 @@ impl Recorded {
         Ok(Self { generator, journal, budget, account: Arc::new(Mutex::new(account)) })
     }
 
-    /// The same generator and budget with another run of a journal.
-    #[must_use]
-    pub fn with_journal(&self, journal: Arc<Journal>) -> Self {
-        Self { journal, ..self.clone() }
-    }
-
     /// What was spent so far.
     pub fn spent(&self) -> Spent {
         self.account().spent
@@ -143,13 +137,13 @@ impl Recorded {
         observer: &dyn Observer,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>, GenerateError> {
-        let mut answers = Vec::new();
-        for alike in &mut *wave {
-            if let Some(response) = alike.response.take() {
-                self.pay(alike, response, &mut answers);
+        let (mut answers, mut missing) = (Vec::new(), Vec::new());
+        for alike in wave {
+            match alike.response.take() {
+                Some(response) => self.pay(alike, response, &mut answers),
+                None => missing.push(&*alike),
             }
         }
-        let missing: Vec<&Alike> = wave.iter().filter(|alike| !self.account().paid.contains(&alike.key)).collect();
         if !answers.is_empty() && sink(answers).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -308,9 +302,8 @@ mod tests {
         assert_eq!(run(&again, &[3, 4, 1]).0, [1, 3, 4]);
         assert_eq!(*generator.asked.lock().unwrap(), [1, 2, 3, 4]);
         assert_eq!((again.spent().requests, again.spent().recorded), (3, 2));
-        // Functions and examples share what they have.
-        let beside = again.with_journal(open());
-        assert_eq!(run(&beside, &[4, 5]).0, [4, 5]);
+        // Clones share what they have.
+        assert_eq!(run(&again.clone(), &[4, 5]).0, [4, 5]);
         assert_eq!((again.spent().requests, again.spent().recorded), (5, 3));
     }
 

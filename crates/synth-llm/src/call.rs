@@ -150,7 +150,7 @@ impl Caller {
             match outcome {
                 Outcome::Done(completion) => {
                     permit.succeeded();
-                    self.rates.settle(paid, completion.usage.prompt_tokens + completion.usage.completion_tokens);
+                    self.rates.settle(paid, completion.usage.total());
                     self.dialect.worked(&way, structured);
                     if n > 1 && completion.n_choices == 1 {
                         self.dialect.gave_one();
@@ -252,9 +252,14 @@ impl Caller {
                 let location = location.split(['?', '#']).next().unwrap_or_default();
                 run(LlmError::Redirect { status, location: self.quoted(location) })
             }
-            401 | 403 => {
+            401 => {
                 let sent = self.settings.key.is_some();
                 run(LlmError::Key { status, message: self.quoted(&text), sent })
+            }
+            // A key that is refused for everything, or a gateway that declines this one prompt.
+            403 => {
+                let sent = self.settings.key.is_some();
+                Outcome::Failed(Failure::Request(LlmError::Key { status, message: self.quoted(&text), sent }))
             }
             402 => run(LlmError::Quota { status, message: self.quoted(&text) }),
             429 if wire::is_used_up(&text) => run(LlmError::Quota { status, message: self.quoted(&text) }),

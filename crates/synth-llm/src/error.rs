@@ -41,7 +41,7 @@ pub enum LlmError {
         /// The last failure.
         source: BoxError,
     },
-    /// The server does not accept the key (401, 403).
+    /// The server does not accept the key (401), or not for this (403): gateways decline single prompts so.
     #[error("the server refused the key (HTTP {status}): {message}")]
     Key {
         /// The HTTP status.
@@ -177,25 +177,27 @@ pub enum LlmError {
 }
 
 impl LlmError {
-    /// What could be tried, most useful first.
+    /// What could be tried, most useful first. Settings have the names that they have in `synth.toml`.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Address { .. } => "for a local server it is such as http://localhost:8000/v1; a key goes into `key`",
+            Self::Address { .. } => {
+                "for a local server it is such as http://localhost:8000/v1; a key stands in no address"
+            }
             Self::Tls(_) => "install the certificates of your system, on Debian `ca-certificates`",
             Self::Unreachable { .. } => "see that the server runs, and that the base URL has its host and port",
-            Self::Key { sent: false, .. } => "the server wants a key: name the variable that holds it in `api_key_env`",
+            Self::Key { sent: false, .. } => "the server wants a key: name the variable that holds it in `api-key-env`",
             Self::Key { .. } => "see that the key belongs to this server and is allowed to use the model",
             Self::NotFound { .. } => "most base URLs end in /v1; the server lists its models at /models",
             Self::Quota { .. } => "add credit or raise the limit of the account, then resume",
-            Self::Throttled { .. } => "resume later, or set `requests_per_minute` and `tokens_per_minute`",
-            Self::NotTaken { .. } => "the request may be larger than a limit of the account: lower `max_tokens`",
+            Self::Throttled { .. } => "resume later, or set `requests-per-minute` and `tokens-per-minute`",
+            Self::NotTaken { .. } => "the request may be larger than a limit of the account: lower `max-tokens`",
             Self::Redirect { .. } => "put that address into the base URL if you trust it with the key",
-            Self::Timeout { .. } => "set a longer `timeout`, or a lower `concurrency`: local servers queue calls",
-            Self::TooLarge { .. } => {
-                "see that the base URL is that of a chat server; `max_response_bytes` is the limit"
+            Self::Timeout { .. } => {
+                "set a longer `timeout-seconds`, or a lower `concurrency`: local servers queue calls"
             }
+            Self::TooLarge { .. } => "see that the base URL is that of a chat server",
             Self::NoCompletion { .. } => "see that the base URL is that of a chat server; most end in /v1",
-            Self::NoText { .. } => "models that think first need more `max_tokens` until they answer",
+            Self::NoText { .. } => "models that think first need more `max-tokens` until they answer",
             _ => return Vec::new(),
         };
         vec![hint.into()]
@@ -215,7 +217,7 @@ mod tests {
         check(
             LlmError::Key { status: 401, message: "no such key".into(), sent: false },
             "the server refused the key (HTTP 401): no such key",
-            "the server wants a key: name the variable that holds it in `api_key_env`",
+            "the server wants a key: name the variable that holds it in `api-key-env`",
         );
         check(
             LlmError::Unreachable { url: "http://localhost:8000/v1".into(), attempts: 3, source: "refused".into() },
@@ -225,12 +227,12 @@ mod tests {
         check(
             LlmError::Throttled { status: 429, waited: Duration::from_secs(3600), message: "slow down".into() },
             "the server asks to wait (HTTP 429), 3600 s in all: slow down",
-            "resume later, or set `requests_per_minute` and `tokens_per_minute`",
+            "resume later, or set `requests-per-minute` and `tokens-per-minute`",
         );
         check(
             LlmError::Timeout { after: Duration::from_millis(500), attempts: 2 },
             "no whole answer within 0.5 s, tried 2 times",
-            "set a longer `timeout`, or a lower `concurrency`: local servers queue calls",
+            "set a longer `timeout-seconds`, or a lower `concurrency`: local servers queue calls",
         );
         check(LlmError::NoChoice, "the answer holds no choice", "");
     }

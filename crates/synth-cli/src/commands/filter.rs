@@ -21,11 +21,11 @@ use crate::args::{Common, FilterArgs};
 use crate::commands::generate::prompts;
 use crate::config::Config;
 use crate::errors::{hinted, unboxed};
-use crate::generation::chain::{Judging, Maker, has_judge};
-use crate::generation::material::{Wanted, record_args, text_field};
+use crate::generation::chain::{Maker, Rubric, has_judge};
+use crate::generation::material::{record_args, text_field};
 use crate::generation::provenance::provenance;
 use crate::generation::report::{self, FilterYield};
-use crate::generation::{Backend, Material};
+use crate::generation::{Backend, Prepared};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -73,29 +73,25 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
         None => BTreeSet::new(),
     };
     let named: Vec<(&str, &str)> = of_candidates.iter().map(|name| ("--wanted", name.as_str())).collect();
-    let material = Material::load(&args.material, &Wanted { classes: &named, asks: true }, &backend, config, progress)?;
-    let field = match has(&material.text_field) {
-        true => material.text_field.clone(),
+    let prepared = Prepared::load(&args.material, &named, config, progress)?;
+    let field = match has(prepared.text_field()) {
+        true => prepared.text_field().to_owned(),
         false => text_field(&schema, None, &[])?,
     };
-    let wanted = wanted_field.map(|field| GoldColumn::find(&schema, &field, &material.classes)).transpose()?;
-    let judge = has_judge(&args.material.filters, &config.filters).then(|| -> Result<Judging> {
-        Ok(Judging::new(Arc::new(backend.aside("judged by")?), prompts(config)?, &material.classes, config))
-    });
-    let maker = Maker {
-        config: &config.filters,
-        material: &material,
-        kind: None,
-        class: None,
-        against: None,
-        judge: judge.transpose()?,
-        progress,
-    };
-    let mut filters = maker.chain(&args.material.filters)?;
+    let wanted = wanted_field.map(|field| GoldColumn::find(&schema, &field, prepared.classes())).transpose()?;
+    let rubric = Rubric::new(prompts(config)?, prepared.classes(), config);
     let mut writer = RecordWriter::create(&args.out, &with_provenance(&schema))?;
     let dropped_schema = with_reasons(&schema);
     let mut dropped_writer =
         args.dropped.as_ref().map(|path| RecordWriter::create(path, &dropped_schema)).transpose()?;
+    let material = prepared.finish(Some(&backend), config, progress)?;
+    let judge = match has_judge(&args.material.filters, &config.filters) {
+        true => Some((backend.recorded()?.clone(), rubric)),
+        false => None,
+    };
+    let maker =
+        Maker { config: &config.filters, material: &material, kind: None, class: None, against: None, judge, progress };
+    let mut filters = maker.chain(&args.material.filters)?;
     let mut summary = Summary { version: 1, seen: 0, kept: 0, filters: Vec::new(), out: args.out.clone() };
     progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });
     for batch in batches(&reader)? {

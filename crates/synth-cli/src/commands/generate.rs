@@ -1,5 +1,7 @@
 //! `synth generate`
 
+mod dry_run;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,18 +12,18 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use synth::core::{ClassId, ClassSet, SoftLabels};
 use synth::generate::{
-    Augmenter, Axis, Budget, Candidate, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Outcome, Pipeline, Plan,
-    PromptKind, Prompts, Recorded, Request, Sampling, Usage, Wish, items, rows, rows_schema, soft_labels,
+    Augmenter, Axis, Budget, Candidate, Generator, Grid, Journal, Kind, MICRODOLLARS, Outcome, Pipeline, Plan,
+    PromptKind, Prompts, Recorded, Request, Sampling, Stop, Usage, Wish, items, rows, rows_schema, soft_labels,
 };
 use synth::io::soft::{Options, Writer};
 
 use crate::args::{BackendKind, Common, GenerateArgs, MadeKind};
-use crate::config::{Config, or_file};
+use crate::config::Config;
 use crate::errors::{FOUND, hinted};
-use crate::generation::chain::{Judging, Maker, class_text, domain, has_judge};
-use crate::generation::material::{Wanted, known};
+use crate::generation::chain::{Maker, Rubric, class_text, domain, has_judge};
+use crate::generation::material::known;
 use crate::generation::report::{self, FilterYield, Likeness};
-use crate::generation::{Backend, Material};
+use crate::generation::{Backend, Material, Prepared};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -66,7 +68,7 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
     inputs::on_threads(common, || {
         let job = Job::new(args, &config, progress)?;
         if args.dry_run {
-            return job.dry_run(common.json);
+            return dry_run::run(job, common.json);
         }
         let summary = job.run()?;
         if common.json {
@@ -81,13 +83,13 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
 /// How many values of an attribute a model is asked for.
 const N_VALUES: u32 = 8;
 
-/// Flags and settings, checked, with everything read that they name.
+/// Flags and settings, checked, and what they name; nothing is asked yet.
 struct Job<'a> {
     args: &'a GenerateArgs,
     config: &'a Config,
     progress: &'a Progress,
     backend: Backend<'a>,
-    material: Material,
+    prepared: Prepared,
     prompts: Prompts,
     plan: Plan,
 }
@@ -103,47 +105,125 @@ impl<'a> Job<'a> {
         check_combination(args, kind)?;
         let prompts = prompts(config)?;
         let backend = Backend::new(&args.ask, config, progress)?;
-        let asks = kind != Kind::Augment || has_judge(&args.material.filters, &config.filters);
-        // Whether there is a model is said before anything is asked or fetched.
-        let small = asks && backend.kind()? == BackendKind::Local;
         let mut named = vec![("--class", args.class.as_str())];
         named.extend(args.against.as_deref().map(|against| ("--against", against)));
-        let wanted = Wanted { classes: &named, asks: !args.dry_run };
-        let material = Material::load(&args.material, &wanted, &backend, config, progress)?;
-        let class = known(&material.classes, "--class", &args.class)?;
-        let against = args.against.as_ref().map(|name| known(&material.classes, "--against", name)).transpose()?;
-        let plan = plan(args, config, kind, &material.classes, (class, against), small);
-        plan.check(&material.sources)?;
-        Ok(Self { args, config, progress, backend, material, prompts, plan })
+        let prepared = Prepared::load(&args.material, &named, config, progress)?;
+        let asks = kind != Kind::Augment || has_judge(&args.material.filters, &config.filters) || prepared.asks();
+        let small = asks && backend.kind()? == BackendKind::Local;
+        let class = known(prepared.classes(), "--class", &args.class)?;
+        let against = args.against.as_ref().map(|name| known(prepared.classes(), "--against", name)).transpose()?;
+        let plan = plan(args, config, kind, prepared.classes(), (class, against), small);
+        plan.check_settings()?;
+        if let Some((name, _)) = axes(config, &args.class).iter().find(|(_, values)| values.is_empty()) {
+            return Err(hinted(format!("the attribute `{name}` has no values"), "list some, or leave it out"));
+        }
+        Ok(Self { args, config, progress, backend, prepared, prompts, plan })
     }
 
-    fn run(&self) -> Result<Summary> {
+    fn run(self) -> Result<Summary> {
         // What cannot be written is said before anything is paid for.
-        let writer = self.writer()?;
-        let (recorded, journal) = self.generator()?;
-        let grid = self.grid(&recorded)?;
+        let schema = rows_schema(self.prepared.text_field());
+        let options = Options { id: Some("id".to_owned()), ..Options::default() };
+        let writer = Writer::create(&self.args.out, &schema, self.prepared.classes(), &options)?;
+        let recorded = self.begin()?;
+        let Self { args, config, progress, backend, prepared, prompts, plan } = self;
+        let material = prepared.finish(Some(&backend), config, progress)?;
+        Making { args, config, progress, material, prompts, plan }.run(writer, &recorded, &backend)
+    }
+
+    /// Who makes the texts. What is asked of a model belongs to a run that can be resumed. Augmentation costs nothing,
+    /// and needs no journal on the disk and no budget.
+    fn begin(&self) -> Result<Recorded> {
+        if self.plan.kind == Kind::Augment {
+            let augmenter = Arc::new(Augmenter::new(self.config.augment)?);
+            return Ok(Recorded::new(augmenter, Arc::new(Journal::in_memory()?), Budget::Requests(u64::MAX))?);
+        }
+        let generator = self.backend.generator()?;
+        let (kind, class, seed) = (self.plan.kind.name(), &self.args.class, self.plan.seed);
+        let about = format!("{kind} of {class}, seed {seed}, by {}", generator.model());
+        self.backend.begin(&self.identity(&generator.fingerprint())?, &about, self.args.resume)?;
+        Ok(self.backend.recorded()?.clone())
+    }
+
+    /// What decides the requests for texts: two runs of which all this is the same are the same work, with whatever
+    /// filters.
+    fn identity(&self, generator: &str) -> Result<String> {
+        let of_texts = [PromptKind::Examples, PromptKind::Paraphrase, PromptKind::EdgeCases, PromptKind::Attributes];
+        Ok(format!(
+            "{generator}\n{}\n{}\n{:?} {:?} {:?} {}",
+            self.prompts.fingerprint(&of_texts),
+            self.prepared.digest()?,
+            self.plan,
+            axes(self.config, &self.args.class),
+            self.config.generate.propose_attributes,
+            round(self.config),
+        ))
+    }
+}
+
+/// The attributes of the settings: those for all classes, and in their place those of the class.
+fn axes(config: &Config, class: &str) -> BTreeMap<String, Vec<String>> {
+    let settings = &config.generate;
+    let mut axes = settings.attributes.clone();
+    if let Some(class) = settings.classes.get(class) {
+        axes.extend(class.attributes.clone());
+    }
+    axes
+}
+
+/// Requests of one round, at most: enough to keep a server busy, few enough that the grid learns early.
+fn round(config: &Config) -> usize {
+    const ROUND: usize = 64;
+    config.generate.round.unwrap_or(ROUND)
+}
+
+/// Everything that texts are made from.
+struct Making<'a> {
+    args: &'a GenerateArgs,
+    config: &'a Config,
+    progress: &'a Progress,
+    material: Material,
+    prompts: Prompts,
+    plan: Plan,
+}
+
+impl Making<'_> {
+    fn run(&self, writer: Writer, recorded: &Recorded, backend: &Backend<'_>) -> Result<Summary> {
+        self.plan.check(&self.material.sources)?;
+        let judge = match has_judge(&self.args.material.filters, &self.config.filters) {
+            true => Some((backend.recorded()?.clone(), self.rubric())),
+            false => None,
+        };
         let maker = Maker {
             config: &self.config.filters,
             material: &self.material,
             kind: Some(self.plan.kind),
             class: Some(self.plan.class),
             against: self.plan.against,
-            judge: self.judge()?,
+            judge,
             progress: self.progress,
         };
         let mut filters = maker.chain(&self.args.material.filters)?;
+        let grid = self.grid(recorded)?;
         let pipeline = Pipeline {
             plan: &self.plan,
             sources: &self.material.sources,
             prompts: &self.prompts,
-            generator: &recorded,
-            round: self.round(),
+            generator: recorded,
+            round: round(self.config),
         };
         let (outcome, grid) = pipeline.run(self.args.n, grid, &mut filters, self.progress)?;
         self.write(writer, &outcome)?;
-        journal.finish()?;
+        // What went unanswered can be resumed.
+        if outcome.stop != Stop::Unanswered {
+            backend.finish()?;
+        }
+        if let Some((n, Some(first))) = self.material.functions.as_ref().map(|functions| functions.faults()) {
+            let faults = counted(n, "fault", "faults");
+            self.progress.warn(&format!("{faults} of labeling functions on what was made, the first: {first}"));
+        }
         // All that was asked: by prompts for texts, by labeling functions and by the judge.
-        let spent = self.backend.spent();
+        let spent = backend.spent();
         let kept: Vec<&str> = outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect();
         Ok(Summary {
             version: 1,
@@ -171,38 +251,8 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// Requests of one round, at most: enough to keep a server busy, few enough that the grid learns early.
-    fn round(&self) -> usize {
-        const ROUND: usize = 64;
-        self.config.generate.round.unwrap_or(ROUND)
-    }
-
-    /// Who makes the texts. Augmentation costs nothing, and needs no journal on the disk and no budget.
-    fn generator(&self) -> Result<(Recorded, Arc<Journal>)> {
-        if self.plan.kind == Kind::Augment {
-            let journal = Arc::new(Journal::in_memory()?);
-            let augmenter = Arc::new(Augmenter::new(self.config.augment)?);
-            let recorded = Recorded::new(augmenter, Arc::clone(&journal), Budget::Requests(u64::MAX))?;
-            return Ok((recorded, journal));
-        }
-        let model = self.backend.model()?;
-        let about =
-            format!("{} of {}, seed {}, by {}", self.plan.kind.name(), self.args.class, self.plan.seed, model.model());
-        self.backend.recorded(&self.identity(&model.fingerprint()), &about, self.args.resume)
-    }
-
-    /// What decides the requests: two runs of which all this is the same are the same work, with whatever filters.
-    fn identity(&self, generator: &str) -> String {
-        let of_texts = [PromptKind::Examples, PromptKind::Paraphrase, PromptKind::EdgeCases, PromptKind::Attributes];
-        format!(
-            "{generator}\n{}\n{}\n{:?} {:?} {:?} {}",
-            self.prompts.fingerprint(&of_texts),
-            blake3_of_sources(&self.material),
-            self.plan,
-            self.axes(),
-            self.config.generate.propose_attributes,
-            self.round(),
-        )
+    fn rubric(&self) -> Rubric {
+        Rubric::new(self.prompts.clone(), &self.material.classes, self.config)
     }
 
     /// The grid of attributes: those of the settings, and those that the model is asked to propose.
@@ -210,10 +260,7 @@ impl<'a> Job<'a> {
         if self.plan.kind == Kind::Augment {
             return Ok(Grid::new(Vec::new(), self.plan.seed));
         }
-        let mut axes = self.axes();
-        if let Some((name, _)) = axes.iter().find(|(_, values)| values.is_empty()) {
-            return Err(hinted(format!("the attribute `{name}` has no values"), "list some, or leave it out"));
-        }
+        let mut axes = axes(self.config, &self.args.class);
         for name in &self.config.generate.propose_attributes {
             if !axes.contains_key(name) {
                 axes.insert(name.clone(), self.propose(name, recorded)?);
@@ -221,16 +268,6 @@ impl<'a> Job<'a> {
         }
         let axes = axes.into_iter().map(|(name, values)| Axis { name, values }).collect();
         Ok(Grid::new(axes, self.plan.seed))
-    }
-
-    /// The attributes of the settings: those for all classes, and in their place those of the class.
-    fn axes(&self) -> BTreeMap<String, Vec<String>> {
-        let settings = &self.config.generate;
-        let mut axes = settings.attributes.clone();
-        if let Some(class) = settings.classes.get(&self.args.class) {
-            axes.extend(class.attributes.clone());
-        }
-        axes
     }
 
     fn ask_for(&self, attribute: &str) -> Result<Request> {
@@ -255,21 +292,6 @@ impl<'a> Job<'a> {
             ));
         }
         Ok(values)
-    }
-
-    /// Who judges, if a judge is among the filters.
-    fn judge(&self) -> Result<Option<Judging>> {
-        if !has_judge(&self.args.material.filters, &self.config.filters) {
-            return Ok(None);
-        }
-        let generator = Arc::new(self.backend.aside("judged by")?);
-        Ok(Some(Judging::new(generator, self.prompts.clone(), &self.material.classes, self.config)))
-    }
-
-    fn writer(&self) -> Result<Writer> {
-        let schema = rows_schema(&self.material.text_field);
-        let options = Options { id: Some("id".to_owned()), ..Options::default() };
-        Ok(Writer::create(&self.args.out, &schema, &self.material.classes, &options)?)
     }
 
     fn write(&self, mut writer: Writer, outcome: &Outcome) -> Result<()> {
@@ -315,90 +337,6 @@ impl<'a> Job<'a> {
         let n_votes = predicted.iter().map(|predicted| 1 + u32::from(predicted.is_some())).collect();
         Ok(SoftLabels::from_rows(self.material.classes.clone(), probs.concat(), n_votes)?)
     }
-
-    /// What would be asked, and what it would cost.
-    fn dry_run(&self, json: bool) -> Result<ExitCode> {
-        let augments = self.plan.kind == Kind::Augment;
-        let recorded = if augments { self.generator()?.0 } else { self.backend.model()?.clone() };
-        let axes = self.axes().into_iter().filter(|(_, values)| !values.is_empty());
-        let mut grid = Grid::new(axes.map(|(name, values)| Axis { name, values }).collect(), self.plan.seed);
-        let needed = self.args.n.div_ceil(self.plan.per_request as usize);
-        let planned = self.plan.requests(0, needed, &mut grid, &self.material.sources, &self.prompts)?;
-        let mut usage = Usage::default();
-        planned.iter().for_each(|planned| usage += recorded.estimate(&planned.request));
-        let mut beside = Vec::new();
-        let proposed = if augments { &[][..] } else { &self.config.generate.propose_attributes[..] };
-        for name in proposed {
-            usage += recorded.estimate(&self.ask_for(name)?);
-        }
-        if !proposed.is_empty() {
-            beside.push(format!("{} for attributes", counted(proposed.len() as u64, "request", "requests")));
-        }
-        let judged = if let Some(judge) = self.judge()? {
-            // Of a text of full length.
-            let prompt = judge.prompt(self.plan.class, "")?;
-            let tokens = recorded.n_tokens(&prompt.system) + recorded.n_tokens(&prompt.user);
-            let n = self.args.n as u64;
-            usage += Usage {
-                prompt_tokens: n * (tokens + u64::from(self.plan.max_tokens)),
-                completion_tokens: n * u64::from(self.config.filters.judge.max_tokens),
-            };
-            beside.push(format!("{} for the judge", counted(n, "request", "requests")));
-            self.args.n
-        } else {
-            0
-        };
-        // Without a judge, augmentation asks no model.
-        let model = if augments && judged == 0 { None } else { Some(self.backend.model()?) };
-        let dollars = match model {
-            Some(model) => model.price().map(|price| price.of(usage) as f64 / MICRODOLLARS as f64),
-            None => Some(0.0),
-        };
-        if json {
-            let prompts: Vec<&Input> = planned.iter().map(|planned| &planned.request.input).collect();
-            output::json(&serde_json::json!({
-                "version": 1, "requests": needed + proposed.len() + judged, "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens_at_most": usage.completion_tokens, "dollars_at_most": dollars, "inputs": prompts,
-            }))?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let mut text = String::new();
-        if let Some(first) = planned.first() {
-            match &first.request.input {
-                Input::Prompt(prompt) => {
-                    text.push_str(&format!("--- system\n{}\n--- user\n{}\n---\n", prompt.system, prompt.user));
-                }
-                Input::Text { text: source, .. } => text.push_str(&format!("--- text\n{source}\n---\n")),
-            }
-        }
-        text.push_str(&format!(
-            "{} by {}, of which this is the first, if every text passes",
-            counted(needed as u64, "request", "requests"),
-            recorded.model()
-        ));
-        if !beside.is_empty() {
-            text.push_str(&format!("; beside them {}", beside.join(" and ")));
-        }
-        if usage != Usage::default() {
-            text.push_str(&format!(
-                "\nabout {} tokens in, at most {} out",
-                usage.prompt_tokens, usage.completion_tokens
-            ));
-            text.push_str(&match dollars {
-                Some(dollars) => format!(", at most {dollars:.4} dollars"),
-                None => "; the price is not known, see [llm] in synth.toml".to_owned(),
-            });
-        }
-        if self.material.functions.is_none() && !or_file(&self.args.material.lfs, &self.config.lfs.files).is_empty() {
-            text.push_str("\nlabeling functions that ask a model were not asked: what they vote is not known here");
-        }
-        if model.is_some() {
-            text.push_str(&format!("\nthe budget is {}", self.backend.budget()));
-        }
-        text.push_str("\nnothing was sent\n");
-        output::print(&text)?;
-        Ok(ExitCode::SUCCESS)
-    }
 }
 
 /// The candidates of which the predictor was asked: what failed a filter before that is not worth asking about.
@@ -426,9 +364,6 @@ fn check_combination(args: &GenerateArgs, kind: Kind) -> Result<()> {
             format!("`--against` means nothing for `--kind {}`", kind.name()),
             "it goes with --kind edge-cases",
         ));
-    }
-    if kind == Kind::Augment && args.ask.backend.is_some() {
-        return Err(hinted("`--kind augment` asks no model", "leave `--backend` out, or make --kind paraphrase"));
     }
     if kind == Kind::Augment && args.resume {
         return Err(hinted("`--kind augment` has nothing to resume", "run it again: it costs nothing"));
@@ -491,19 +426,6 @@ fn plan(
         },
         seed: args.seed.or(settings.seed).unwrap_or(0),
     }
-}
-
-/// A hash of everything that prompts can show.
-fn blake3_of_sources(material: &Material) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for source in material.sources.all() {
-        for part in [source.id.as_str(), source.text.as_str()] {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-        hasher.update(format!("{:?}", source.class).as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 fn describe(summary: &Summary) -> String {

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use synth::PromptedBy;
 use synth::generate::{Budget, Generator, Journal, Recorded, RunMode, Spent};
 use synth::lf::LfSet;
@@ -15,14 +15,20 @@ use crate::errors::hinted;
 use crate::inputs;
 use crate::progress::Progress;
 
-/// The language model of a command, opened when something first asks it. All that asks it shares one budget.
+/// The language model of a command, opened when something first asks it. All that asks it shares one run of the journal
+/// and one budget.
 pub struct Backend<'a> {
     args: &'a ModelBackendArgs,
     config: &'a Config,
     progress: &'a Progress,
     budget: Budget,
-    /// With a journal that nothing is recorded in: each use has its own.
-    model: OnceCell<Recorded>,
+    generator: OnceCell<Arc<dyn Generator>>,
+    run: OnceCell<Run>,
+}
+
+struct Run {
+    recorded: Recorded,
+    journal: Arc<Journal>,
 }
 
 impl<'a> Backend<'a> {
@@ -30,7 +36,7 @@ impl<'a> Backend<'a> {
     pub fn new(args: &'a ModelBackendArgs, config: &'a Config, progress: &'a Progress) -> Result<Self> {
         let budget = args.budget.as_ref().or(config.generate.budget.as_ref());
         let budget = budget.map(|text| text.parse()).transpose()?.unwrap_or_default();
-        Ok(Self { args, config, progress, budget, model: OnceCell::new() })
+        Ok(Self { args, config, progress, budget, generator: OnceCell::new(), run: OnceCell::new() })
     }
 
     /// Where the model runs: on a server where one is configured, else here where weights are.
@@ -49,41 +55,62 @@ impl<'a> Backend<'a> {
         }
     }
 
-    /// The model without a journal: what is asked of it is paid, and not recorded.
-    pub fn model(&self) -> Result<&Recorded> {
-        if let Some(model) = self.model.get() {
-            return Ok(model);
-        }
-        let generator = match self.kind()? {
-            BackendKind::Openai => openai(self.args, self.config)?,
-            BackendKind::Local => local(self.config, self.progress)?,
-        };
-        let opened = Recorded::new(generator, Arc::new(Journal::in_memory()?), self.budget)?;
-        Ok(self.model.get_or_init(|| opened))
+    /// Whether weights must be fetched before the model can run.
+    pub fn must_fetch(&self) -> Result<bool> {
+        Ok(self.kind()? == BackendKind::Local && !local_weights(self.config))
     }
 
-    /// The model with a run of the journal that can be resumed; `plan` tells which runs are the same work.
-    pub fn recorded(&self, plan: &str, about: &str, resume: bool) -> Result<(Recorded, Arc<Journal>)> {
+    /// The model itself: what is asked of it is paid, and not recorded.
+    pub fn generator(&self) -> Result<&Arc<dyn Generator>> {
+        if let Some(generator) = self.generator.get() {
+            return Ok(generator);
+        }
+        let opened = match self.kind()? {
+            BackendKind::Openai => openai(self.args, self.config, self.progress)?,
+            BackendKind::Local => local(self.config, self.progress)?,
+        };
+        Ok(self.generator.get_or_init(|| opened))
+    }
+
+    /// Begins the run that everything is recorded in, or goes on with it; `plan` tells which runs are the same work.
+    /// Commands that simply start again need not call it.
+    pub fn begin(&self, plan: &str, about: &str, resume: bool) -> Result<()> {
+        let run = self.open(plan, about, resume)?;
+        self.run.set(run).map_err(|_| anyhow!("a command has one run"))
+    }
+
+    /// The model as everything asks it.
+    pub fn recorded(&self) -> Result<&Recorded> {
+        if let Some(run) = self.run.get() {
+            return Ok(&run.recorded);
+        }
+        let about = format!("asked {}", self.generator()?.model());
+        let run = self.open(&about, &about, false)?;
+        // Nothing to resume: the same command again finds what is recorded.
+        run.journal.finish()?;
+        Ok(&self.run.get_or_init(|| run).recorded)
+    }
+
+    /// Notes that the run came to its end.
+    pub fn finish(&self) -> Result<()> {
+        Ok(self.run.get().map_or(Ok(()), |run| run.journal.finish())?)
+    }
+
+    fn open(&self, plan: &str, about: &str, resume: bool) -> Result<Run> {
+        let generator = Arc::clone(self.generator()?);
         let mode = match (resume, self.args.no_cache) {
             (true, _) => RunMode::Resume,
             (false, true) => RunMode::Fresh,
             (false, false) => RunMode::Cached,
         };
-        let path = self.journal_path();
+        let default = || self.config.folder.join(".synth").join("journal.sqlite");
+        let path = self.config.generate.journal.clone().unwrap_or_else(default);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         }
         let journal = Arc::new(Journal::open(path, plan, about, mode)?);
-        Ok((self.model()?.with_journal(Arc::clone(&journal)), journal))
-    }
-
-    /// The model with a run of the journal for what simply starts again when it was stopped.
-    pub fn aside(&self, what: &str) -> Result<Recorded> {
-        let about = format!("{what} {}", self.model()?.model());
-        let (recorded, journal) = self.recorded(&about, &about, false)?;
-        journal.finish()?;
-        Ok(recorded)
+        Ok(Run { recorded: Recorded::new(generator, Arc::clone(&journal), self.budget)?, journal })
     }
 
     /// Has the model answer for the functions of a set that ask one, if there are any; then what it costs can be
@@ -92,7 +119,7 @@ impl<'a> Backend<'a> {
         if set.prompted().next().is_none() {
             return Ok(None);
         }
-        let voter = Arc::new(PromptedBy::new(Arc::new(self.aside("labeling functions that ask")?)));
+        let voter = Arc::new(PromptedBy::new(Arc::new(self.recorded()?.clone())));
         set.bind(Arc::clone(&voter) as Arc<dyn synth::lf::PromptVoter>);
         Ok(Some(voter))
     }
@@ -104,13 +131,8 @@ impl<'a> Backend<'a> {
 
     /// What was spent by all that asked.
     pub fn spent(&self) -> Spent {
-        self.model.get().map_or(Spent { microdollars: Some(0), ..Spent::default() }, Recorded::spent)
-    }
-
-    /// As the settings say; by default in `.synth` beside `synth.toml`.
-    fn journal_path(&self) -> PathBuf {
-        let default = || self.config.folder.join(".synth").join("journal.sqlite");
-        self.config.generate.journal.clone().unwrap_or_else(default)
+        let nothing = Spent { microdollars: Some(0), ..Spent::default() };
+        self.run.get().map_or(nothing, |run| run.recorded.spent())
     }
 }
 
@@ -119,10 +141,9 @@ fn model_name<'a>(args: &'a ModelBackendArgs, config: &'a Config) -> Option<&'a 
 }
 
 #[cfg(feature = "llm")]
-fn openai(args: &ModelBackendArgs, config: &Config) -> Result<Arc<dyn Generator>> {
+fn openai(args: &ModelBackendArgs, config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
     use std::time::Duration;
 
-    use synth::generate::Price;
     use synth::llm::{OpenAi, OpenAiSettings};
 
     let llm = &config.llm;
@@ -133,48 +154,87 @@ fn openai(args: &ModelBackendArgs, config: &Config) -> Result<Arc<dyn Generator>
         ));
     };
     let default = OpenAiSettings::new(model);
-    let base_url = args.llm_url.clone().or_else(|| llm.base_url.clone()).unwrap_or_else(|| default.base_url.clone());
-    let price = match (llm.input_per_million, llm.output_per_million) {
-        (Some(input_per_million), Some(output_per_million)) => Some(Price { input_per_million, output_per_million }),
-        (None, None) => None,
-        _ => {
-            return Err(hinted(
-                "half a price is set under [llm]",
-                "set both `input-per-million` and `output-per-million`, in dollars; 0 where it is free",
-            ));
-        }
-    };
+    let configured = llm.base_url.as_ref().unwrap_or(&default.base_url);
+    let base_url = args.llm_url.as_ref().unwrap_or(configured);
+    let concurrency = llm.concurrency.unwrap_or(default.concurrency);
     let settings = OpenAiSettings {
-        key: key(llm.api_key_env.as_deref(), base_url == default.base_url)?,
-        base_url,
-        concurrency: llm.concurrency.unwrap_or(default.concurrency),
-        max_concurrency: llm.max_concurrency.unwrap_or(default.max_concurrency).max(llm.concurrency.unwrap_or(1)),
+        key: key(llm.api_key_env.as_deref(), base_url, configured, &default.base_url, progress)?,
+        base_url: base_url.clone(),
+        concurrency,
+        max_concurrency: llm.max_concurrency.unwrap_or(default.max_concurrency.max(concurrency)),
         requests_per_minute: llm.requests_per_minute,
         tokens_per_minute: llm.tokens_per_minute,
         timeout: llm.timeout_seconds.map_or(default.timeout, Duration::from_secs),
         max_attempts: llm.max_attempts.unwrap_or(default.max_attempts),
-        price,
+        price: price(model, config)?,
         ..default
     };
     Ok(Arc::new(OpenAi::new(settings)?))
 }
 
-/// The key for a server, from the variable that the settings name. Without one, the variable of OpenAI's own programs
-/// is read for OpenAI's own server: no other is ever sent its key.
+/// What a model costs: by the table, or by the pair beside the name of the model that the settings have.
+#[cfg(feature = "llm")]
+fn price(model: &str, config: &Config) -> Result<Option<synth::generate::Price>> {
+    use synth::generate::Price;
+
+    let llm = &config.llm;
+    if let Some(price) = llm.prices.get(model) {
+        let (input_per_million, output_per_million) = (price.input_per_million, price.output_per_million);
+        return Ok(Some(Price { input_per_million, output_per_million }));
+    }
+    match (llm.input_per_million, llm.output_per_million) {
+        (Some(input_per_million), Some(output_per_million)) => {
+            // Another model has another price.
+            let is_meant = llm.model.as_deref().is_none_or(|configured| configured == model);
+            Ok(is_meant.then_some(Price { input_per_million, output_per_million }))
+        }
+        (None, None) => Ok(None),
+        _ => Err(hinted(
+            "half a price is set under [llm]",
+            "set both `input-per-million` and `output-per-million`, in dollars; 0 where it is free",
+        )),
+    }
+}
+
+/// The key for a server, from the variable that the settings name: for the host of the settings alone, and no other
+/// that a flag names. Without a variable, that of OpenAI's own programs is read for OpenAI's own server.
 #[cfg(feature = "llm")]
 #[expect(clippy::disallowed_methods, reason = "which variable holds the key is known only when the settings are read")]
-fn key(variable: Option<&str>, is_openai: bool) -> Result<Option<synth::llm::Secret>> {
+fn key(
+    variable: Option<&str>,
+    url: &str,
+    configured: &str,
+    of_openai: &str,
+    progress: &Progress,
+) -> Result<Option<synth::llm::Secret>> {
     let read = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty()).map(synth::llm::Secret::new);
+    let variable = match variable {
+        Some(_) if origin(url) != origin(configured) => {
+            progress.warn(
+                "the key of `api-key-env` is for the `base-url` beside it in synth.toml, and is not sent to the address \
+                 of --llm-url",
+            );
+            None
+        }
+        variable => variable,
+    };
     match variable {
         Some(name) => match read(name) {
             Some(key) => Ok(Some(key)),
+            // What is no name of a variable may be the key itself.
+            None if !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') => {
+                Err(hinted(
+                    "`api-key-env` under [llm] is no name of a variable",
+                    "export the key as MY_KEY=…, and write `api-key-env = \"MY_KEY\"`: a key stands in no file",
+                ))
+            }
             None => Err(hinted(
                 format!("the environment has no key in `{name}`"),
                 "set the variable that `api-key-env` under [llm] names, or leave the setting out for a server \
                  without keys",
             )),
         },
-        None if is_openai => match read("OPENAI_API_KEY") {
+        None if origin(url) == origin(of_openai) => match read("OPENAI_API_KEY") {
             Some(key) => Ok(Some(key)),
             None => Err(hinted(
                 "there is no key for api.openai.com",
@@ -185,8 +245,16 @@ fn key(variable: Option<&str>, is_openai: bool) -> Result<Option<synth::llm::Sec
     }
 }
 
+/// Scheme, host and port of an address: who gets what is sent there.
+#[cfg(feature = "llm")]
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    format!("{scheme}://{host}").to_ascii_lowercase()
+}
+
 #[cfg(not(feature = "llm"))]
-fn openai(_: &ModelBackendArgs, _: &Config) -> Result<Arc<dyn Generator>> {
+fn openai(_: &ModelBackendArgs, _: &Config, _: &Progress) -> Result<Arc<dyn Generator>> {
     Err(missing_feature("llm", "a client of servers"))
 }
 

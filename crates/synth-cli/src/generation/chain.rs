@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use synth::core::{ClassId, ClassSet};
+use synth::core::{ClassId, ClassSet, Predict};
 use synth::generate::{
     Agreement, AnswerForm, Candidate, ClassText, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
     DuplicatesSettings, Filter, FilterChain, Frechet, GenerateError, Generator, Judge, Kind, Language, Leftovers,
-    Length, Prompt, PromptKind, PromptValues, Prompts,
+    Length, Prompt, PromptKind, PromptValues, Prompts, Recorded,
 };
 
 use super::Material;
@@ -37,25 +37,24 @@ pub struct Maker<'a> {
     pub kind: Option<Kind>,
     pub class: Option<ClassId>,
     pub against: Option<ClassId>,
-    pub judge: Option<Judging>,
+    /// Who judges, if one was asked for.
+    pub judge: Option<(Recorded, Rubric)>,
     pub progress: &'a Progress,
 }
 
-/// Who judges, and what its prompt says of classes and texts.
+/// What a judge is asked about a text.
 #[derive(Clone)]
-pub struct Judging {
-    generator: Arc<dyn Generator>,
+pub struct Rubric {
     prompts: Prompts,
     classes: Vec<ClassText>,
     domain: String,
     grades: u32,
 }
 
-impl Judging {
-    pub fn new(generator: Arc<dyn Generator>, prompts: Prompts, classes: &ClassSet, config: &Config) -> Self {
+impl Rubric {
+    pub fn new(prompts: Prompts, classes: &ClassSet, config: &Config) -> Self {
         let classes = classes.names().iter().map(|name| class_text(name, config)).collect();
-        let grades = config.filters.judge.grades;
-        Self { generator, prompts, classes, domain: domain(config), grades }
+        Self { prompts, classes, domain: domain(config), grades: config.filters.judge.grades }
     }
 
     /// The prompt that asks for the grade of a text.
@@ -84,6 +83,20 @@ pub fn domain(config: &Config) -> String {
     config.generate.domain.clone().unwrap_or_else(|| "texts".to_owned())
 }
 
+/// The filters that flags or settings name, checked; `None` where they name none.
+pub fn chosen(names: &[String], config: &FiltersConfig) -> Result<Option<Vec<String>>> {
+    let names: Vec<String> = or_file(names, &config.order).iter().map(|name| name.trim().to_owned()).collect();
+    if names == ["none"] {
+        return Ok(Some(Vec::new()));
+    }
+    match names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        Some(name) => {
+            Err(hinted(format!("there is no filter `{name}`"), format!("there are: {}, or none", NAMES.join(", "))))
+        }
+        None => Ok(Some(names).filter(|names| !names.is_empty())),
+    }
+}
+
 /// Whether a judge is among the filters; by default it is not.
 pub fn has_judge(names: &[String], config: &FiltersConfig) -> bool {
     or_file(names, &config.order).iter().any(|name| name.trim() == "judge")
@@ -97,19 +110,12 @@ fn length_factor(n_texts: usize) -> f64 {
 impl Maker<'_> {
     /// The filters by these names, else those of the settings, else all that there is something for.
     pub fn chain(&self, names: &[String]) -> Result<FilterChain> {
-        if names == ["none"] {
-            return Ok(FilterChain::new(Vec::new()));
-        }
-        let names: Vec<&str> = match (names, &self.config.order[..]) {
-            ([], []) => NAMES.into_iter().filter(|name| self.by_default(name)).collect(),
-            ([], order) => order.iter().map(String::as_str).collect(),
-            (names, _) => names.iter().map(String::as_str).collect(),
+        let names = match chosen(names, self.config)? {
+            Some(names) => names,
+            None => NAMES.into_iter().filter(|name| self.by_default(name)).map(str::to_owned).collect(),
         };
-        let mut filters: Vec<Box<dyn Filter>> = Vec::new();
-        for name in names {
-            filters.push(self.filter(name.trim())?);
-        }
-        Ok(FilterChain::new(filters))
+        let filters: Result<Vec<Box<dyn Filter>>> = names.iter().map(|name| self.filter(name)).collect();
+        Ok(FilterChain::new(filters?))
     }
 
     /// Whether there is something for a filter to go by.
@@ -147,7 +153,11 @@ impl Maker<'_> {
             "language" if !config.languages.is_empty() => Box::new(Language::of_codes(&config.languages)?),
             "language" => {
                 let texts: Vec<&str> = material.sources.all().iter().map(|source| source.text.as_str()).collect();
-                Box::new(Language::of_texts(&texts))
+                let language = Language::of_texts(&texts);
+                if let Some(note) = language.note() {
+                    self.progress.note(&format!("language: {note}"));
+                }
+                Box::new(language)
             }
             "duplicates" => {
                 let settings = match self.kind {
@@ -164,13 +174,13 @@ impl Maker<'_> {
             }
             "diversity" => Box::new(Diversity::new(&config.diversity)?),
             "agreement" => {
-                let functions = material.functions.clone();
+                let functions = material.functions.clone().map(|functions| functions as Arc<dyn Predict>);
                 let functions =
                     functions.ok_or_else(|| missing("labeling functions to ask", "name them: --lfs spam.lf"))?;
                 Box::new(Agreement::new(&config.agreement, functions, material.records.clone())?)
             }
             "confidence" => {
-                let predictor = material.predictor().cloned();
+                let predictor = material.predictor();
                 let predictor = predictor.ok_or_else(|| {
                     missing("classifier to ask", "name the folder of one that `synth train` wrote: --model model/")
                 })?;
@@ -194,10 +204,11 @@ impl Maker<'_> {
                 Box::new(frechet)
             }
             "judge" => {
-                let judging = self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
-                let generator = Arc::clone(&judging.generator);
+                let (generator, rubric) =
+                    self.judge.clone().ok_or_else(|| missing("language model to ask", "see --backend"))?;
+                let generator: Arc<dyn Generator> = Arc::new(generator);
                 let rubric = move |candidate: &Candidate| match candidate.wanted {
-                    Some(class) => judging.prompt(class, &candidate.text),
+                    Some(class) => rubric.prompt(class, &candidate.text),
                     None => Err(GenerateError::Filter {
                         filter: "judge",
                         source: format!("no class is wanted of `{}`: --wanted names the field", candidate.id).into(),
@@ -205,12 +216,8 @@ impl Maker<'_> {
                 };
                 Box::new(Judge::new(&config.judge, generator, rubric)?.watched_by(Arc::new(Interrupts)))
             }
-            _ => {
-                return Err(hinted(
-                    format!("there is no filter `{name}`"),
-                    format!("there are: {}, or none", NAMES.join(", ")),
-                ));
-            }
+            // All names were checked.
+            _ => return Err(missing("code", "this is a mistake of synth: please report it")),
         })
     }
 }

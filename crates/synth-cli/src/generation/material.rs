@@ -7,20 +7,22 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow_schema::Schema;
 use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels, is_text};
-use synth::generate::{Source, Sources, TextRecords};
+use synth::generate::{GenerateError, Source, Sources, TextRecords};
 use synth::io::Reader;
 use synth::io::gold::GoldColumn;
 use synth::io::ids::IdColumn;
+use synth::label::FittedModel;
 use synth::learn::Classifier;
 use synth::lf::LfSet;
 use synth::{FeatureEmbed, WeakLabeler, batches};
 
 use super::Backend;
+use super::chain::chosen;
 use crate::args::{MaterialArgs, ModelArgs, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
 use crate::inputs;
-use crate::progress::Progress;
+use crate::progress::{Interrupts, Progress};
 
 /// Everything that is known before anything is made.
 pub struct Material {
@@ -33,7 +35,7 @@ pub struct Material {
     /// Ids and texts of the evaluation sets.
     pub evaluation: Vec<(String, String)>,
     /// Labeling functions with their label model.
-    pub functions: Option<Arc<dyn Predict>>,
+    pub functions: Option<Arc<WeakLabeler<FittedModel>>>,
     /// A classifier.
     pub model: Option<Arc<dyn Predict>>,
 }
@@ -44,24 +46,21 @@ const SURE: f64 = 0.8;
 /// Coordinates of texts, in which Fréchet distances are taken.
 const DIM: usize = 32;
 
-/// What is read, and who wants it.
-pub struct Wanted<'a> {
-    /// Flags and the classes that they name.
-    pub classes: &'a [(&'static str, &'a str)],
-    /// Whether functions that ask a model may do so. If not, they know nothing.
-    pub asks: bool,
+/// What can be read and checked without asking a model, so that mistakes are found before anything is paid for.
+pub struct Prepared {
+    material: Material,
+    functions: Option<LfSet>,
+    reader: Option<Reader>,
+    id: Option<String>,
+    gold: Option<String>,
+    /// The texts of the files of labeling functions.
+    sources: Vec<String>,
 }
 
-impl Material {
-    /// Reads the user's records and what belongs to them. Everything that can be wrong without asking a model is found
-    /// before one is asked.
-    pub fn load(
-        args: &MaterialArgs,
-        wanted: &Wanted<'_>,
-        backend: &Backend<'_>,
-        config: &Config,
-        progress: &Progress,
-    ) -> Result<Self> {
+impl Prepared {
+    /// Reads the user's records and what belongs to them; `named` are classes, each with the flag that names it.
+    pub fn load(args: &MaterialArgs, named: &[(&str, &str)], config: &Config, progress: &Progress) -> Result<Self> {
+        chosen(&args.filters, &config.filters)?;
         let id = args.id.as_deref().or(config.data.id.as_deref());
         let files = or_file(&args.from, &config.data.files);
         let reader = match files.is_empty() {
@@ -82,14 +81,20 @@ impl Material {
             Some(schema) => TextRecords::new(Arc::clone(schema), &text_field)?,
             None => TextRecords::of_field(&text_field),
         };
-        let functions = functions(args, config, progress)?;
+        let (functions, sources) = functions(args, config, progress)?;
+        if functions.is_some() && reader.is_none() {
+            return Err(hinted(
+                "labeling functions need records to learn how far each can be trusted",
+                "name yours: --from records.jsonl",
+            ));
+        }
         let folder = args.model.as_ref().or(config.generate.model.as_ref());
         let model =
             folder.map(|folder| Classifier::load(folder)).transpose()?.map(|model| Arc::new(model) as Arc<dyn Predict>);
         let of_functions = functions.as_ref().map(LfSet::classes);
         let of_model = model.as_deref().map(|model| model.classes());
-        let classes = classes(args, config, of_functions, of_model, reader.as_ref(), gold, wanted.classes)?;
-        for (flag, name) in wanted.classes {
+        let classes = classes(args, config, of_functions, of_model, reader.as_ref(), gold, named)?;
+        for (flag, name) in named {
             known(&classes, flag, name)?;
         }
         for name in config.generate.classes.keys() {
@@ -100,34 +105,86 @@ impl Material {
         if let Some(reader) = &reader {
             evaluation.extend(held_out(reader, id, &text_field)?);
         }
-        let functions = match (functions, &reader) {
-            (None, _) => None,
-            (Some(_), None) => {
-                return Err(hinted(
-                    "labeling functions need records to learn how far each can be trusted",
-                    "name yours: --from records.jsonl",
-                ));
-            }
-            (Some(set), Some(_)) if !wanted.asks && set.prompted().next().is_some() => None,
-            (Some(set), Some(reader)) => Some(fitted(set, reader, id, gold, backend, config, progress)?),
-        };
-        let mut material =
-            Self { classes, text_field, records, sources: Sources::default(), evaluation, functions, model };
-        if let Some(reader) = &reader {
-            material.sources = material.read(reader, id, gold)?;
-        }
-        Ok(material)
+        let material =
+            Material { classes, text_field, records, sources: Sources::default(), evaluation, functions: None, model };
+        let (id, gold) = (id.map(str::to_owned), gold.map(str::to_owned));
+        Ok(Self { material, functions, reader, id, gold, sources })
     }
 
+    pub fn classes(&self) -> &ClassSet {
+        &self.material.classes
+    }
+
+    pub fn text_field(&self) -> &str {
+        &self.material.text_field
+    }
+
+    /// Whether there are functions that ask a model.
+    pub fn asks(&self) -> bool {
+        self.functions.as_ref().is_some_and(|set| set.prompted().next().is_some())
+    }
+
+    /// A hash of everything that decides what prompts show: records, what is known of their classes, functions.
+    pub fn digest(&self) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: &str| {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        };
+        self.sources.iter().for_each(|text| add(text));
+        self.material.evaluation.iter().for_each(|(_, text)| add(text));
+        if let Some(reader) = &self.reader {
+            let ids = IdColumn::find(&reader.schema(), self.id.as_deref())?;
+            let fields = [Some(self.text_field()), self.gold.as_deref(), Some("label"), Some("confidence")];
+            for batch in batches(reader)? {
+                let batch = batch.map_err(unboxed)?;
+                let names = ids.ids(&batch)?;
+                let columns: Vec<_> = fields.iter().flatten().filter_map(|field| batch.column(field)).collect();
+                for row in 0..batch.n_rows() {
+                    add(names.value(row));
+                    for column in &columns {
+                        add(&column.value(row).map_or_else(String::new, |value| value.to_string()));
+                    }
+                }
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// The material, with what labeling functions know. Without a back end those that ask a model know nothing.
+    pub fn finish(self, backend: Option<&Backend<'_>>, config: &Config, progress: &Progress) -> Result<Material> {
+        let mut material = self.material;
+        let Some(reader) = &self.reader else { return Ok(material) };
+        let (id, gold) = (self.id.as_deref(), self.gold.as_deref());
+        if let Some(mut set) = self.functions {
+            let asks = set.prompted().next().is_some();
+            if let Some(backend) = backend.filter(|_| asks) {
+                backend.bind(&mut set)?;
+            }
+            if !asks || backend.is_some() {
+                material.functions = Some(Arc::new(fitted(set, reader, id, gold, config, progress)?));
+            }
+        }
+        material.sources = material.read(reader, id, gold)?;
+        Ok(material)
+    }
+}
+
+impl Material {
     /// What tells the class of a text: the classifier, or else the labeling functions.
-    pub fn predictor(&self) -> Option<&Arc<dyn Predict>> {
-        self.model.as_ref().or(self.functions.as_ref())
+    pub fn predictor(&self) -> Option<Arc<dyn Predict>> {
+        let functions = || self.functions.clone().map(|functions| functions as Arc<dyn Predict>);
+        self.model.clone().or_else(functions)
     }
 
     /// What the predictor says of texts; `None` for those it knows nothing of.
     pub fn predict(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f64>>>> {
         let Some(predictor) = self.predictor() else { return Ok(vec![None; texts.len()]) };
-        let soft = predictor.predict(&self.records.dataset(texts)).map_err(unboxed)?;
+        let soft = match predictor.predict(&self.records.dataset(texts)) {
+            // What there is no money to ask about is not known.
+            Err(error) if GenerateError::budget_in(&*error).is_some() => return Ok(vec![None; texts.len()]),
+            soft => soft.map_err(unboxed)?,
+        };
         // A classifier always knows something.
         let known = |row: usize| self.model.is_some() || soft.covered(row);
         Ok((0..soft.n_rows()).map(|row| known(row).then(|| soft.probs(row).to_vec())).collect())
@@ -270,31 +327,31 @@ pub fn text_field(schema: &Schema, named: Option<&str>, not: &[Option<&str>]) ->
     }
 }
 
-/// The labeling functions, as they stand in their files.
-fn functions(args: &MaterialArgs, config: &Config, progress: &Progress) -> Result<Option<LfSet>> {
+/// The labeling functions, as they stand in their files; and the texts of these.
+fn functions(args: &MaterialArgs, config: &Config, progress: &Progress) -> Result<(Option<LfSet>, Vec<String>)> {
     let paths = or_file(&args.lfs, &config.lfs.files);
     if paths.is_empty() {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     let files = inputs::lf_files(&paths, &or_file(&args.classes, &config.lfs.classes), progress)?;
-    inputs::lf_set(&files).map(Some)
+    let sources = files.sources.iter().map(|source| source.text.to_string());
+    let sources = sources.chain(files.lists.iter().map(|(_, text)| text.clone())).collect();
+    Ok((Some(inputs::lf_set(&files)?), sources))
 }
 
 /// Labeling functions with a label model that is fitted on the user's records.
 fn fitted(
-    mut set: LfSet,
+    set: LfSet,
     reader: &Reader,
     id: Option<&str>,
     gold: Option<&str>,
-    backend: &Backend<'_>,
     config: &Config,
     progress: &Progress,
-) -> Result<Arc<dyn Predict>> {
-    backend.bind(&mut set)?;
+) -> Result<WeakLabeler<FittedModel>> {
     let votes = inputs::apply(&set, reader, id, gold, progress)?;
     let plain = ModelArgs { model: None, balance: None, seed: None };
     let fit = inputs::fit(&plain, config, votes.matrix.patterns(), &inputs::gold_rows(&votes)?)?;
-    Ok(Arc::new(WeakLabeler::new(set, fit.model)))
+    Ok(WeakLabeler::new(set, fit.model).watched_by(Arc::new(Interrupts)))
 }
 
 /// The classes: as functions, classifier, flags, settings or gold labels tell, in this order.

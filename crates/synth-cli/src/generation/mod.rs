@@ -8,4 +8,4 @@ pub mod provenance;
 pub mod report;
 
 pub use backend::Backend;
-pub use material::Material;
+pub use material::{Material, Prepared};

@@ -110,11 +110,11 @@ pub fn with_causes(error: &GenerateError) -> String {
 pub fn why(stop: Stop) -> Option<String> {
     match stop {
         Stop::Enough => None,
-        Stop::Budget(Budget::Requests(n)) => {
-            Some(format!("the budget of {n} requests is used up; allow more: --budget {}req", 5 * n))
+        Stop::Budget(Budget::Requests(n)) if n > 0 => {
+            Some(format!("the budget of {n} requests is used up; allow more: --budget {}req", n.saturating_mul(5)))
         }
         Stop::Budget(budget) => Some(format!("the budget of {budget} is used up; allow more with --budget")),
-        Stop::Unanswered => Some("requests are no longer answered; run it again to go on from there".to_owned()),
+        Stop::Unanswered => Some("requests are no longer answered; --resume goes on from there".to_owned()),
         Stop::Dry(0) => Some(
             "the last answers hold no text that could be read; `--dry-run` shows the prompt, and a larger model keeps \
              to the form better"

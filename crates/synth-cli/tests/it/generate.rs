@@ -181,41 +181,77 @@ fn the_key_is_nowhere_but_in_its_header() {
     error: the environment has no key in `MY_KEY`
     hint: set the variable that `api-key-env` under [llm] names, or leave the setting out for a server without keys
     ");
+    // Another host that a flag names does not get it.
+    let other = Server::start(Duration::ZERO);
+    let args = format!("generate --class spam --n 2 --seed 5 --llm-url {}", other.url);
+    let shown = project.run_with(&[("MY_KEY", key)], &args);
+    assert!(shown.contains("is not sent to the address") && other.n_asked() > 0, "{shown}");
+    assert!(!other.headers.lock().unwrap().contains(key));
+    // Nor is it shown where it was written into the wrong place.
+    for wrong in ["api-key-env", "api-key", "key"] {
+        let llm = format!("[llm]\nbase-url = \"{}\"\nmodel = \"m\"\n{wrong} = \"{key}\"\n", server.url);
+        project.file("synth.toml", format!("{SETTINGS}{llm}"));
+        let shown = project.run("generate --class spam --n 2");
+        assert!(shown.starts_with("exit code: 2") && !shown.contains(key), "{shown}");
+    }
 }
 
-/// The seeds of the requests whose responses a journal has, and whether it has a run to resume.
-fn journal(project: &Project) -> (HashSet<u64>, bool) {
+/// The requests whose responses a journal has, each by its seed and prompt, and whether there is a run to resume.
+fn journal(project: &Project) -> (HashSet<String>, bool) {
     let path = project.path(".synth/journal.sqlite");
     if !path.exists() {
         return (HashSet::new(), false);
     }
     let connection = rusqlite::Connection::open(path).unwrap();
-    let has_tables = connection.prepare("SELECT 1 FROM runs").is_ok();
-    if !has_tables {
+    if connection.prepare("SELECT 1 FROM runs").is_err() {
         return (HashSet::new(), false);
     }
     let mut requests = connection.prepare("SELECT request FROM responses").unwrap();
     let requests = requests.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let recorded = requests.map(|request| {
+        let request: serde_json::Value = serde_json::from_str(&request.unwrap()).unwrap();
+        format!("{} {}", request["seed"], request["input"]["prompt"]["user"])
+    });
     let unfinished =
         connection.query_row("SELECT count(*) FROM runs WHERE finished = 0", [], |row| row.get::<_, i64>(0)).unwrap();
-    (requests.map(|request| seed(&request.unwrap())).collect(), unfinished > 0)
+    (recorded.collect(), unfinished > 0)
 }
 
-fn seed(request: &str) -> u64 {
-    serde_json::from_str::<serde_json::Value>(request).unwrap()["seed"].as_u64().unwrap()
+/// The same of a request that the server got.
+fn prompt(body: &str) -> String {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let user = body["messages"].as_array().unwrap().iter().find(|message| message["role"] == "user").unwrap();
+    format!("{} {}", body["seed"], user["content"])
 }
 
 #[test]
 fn killed_anywhere_a_run_goes_on_and_ends_the_same() {
     const KILLS: usize = 100;
     let server = Server::start(Duration::from_millis(5));
+    // With a function that asks, a judge, and a budget that ends it.
+    let project = || {
+        let project = project();
+        project.file(
+            "asks.lf",
+            "lf promo ask \"Does this advertise something? {text}\" spam when \"yes\" ham when \"no\"\n",
+        );
+        project.file("synth.toml", SETTINGS.replace("\"spam.lf\"", "\"spam.lf\", \"asks.lf\""));
+        project
+    };
     let args = |resume: bool| {
         let more = if resume { " --resume" } else { "" };
-        format!("generate --class spam --n 60 --llm-url {} --llm-model m --out rows.jsonl{more}", server.url)
+        let url = &server.url;
+        let filters = "leftovers,duplicates,agreement,judge";
+        format!(
+            "generate --class spam --n 90 --budget 150req --filters {filters} --llm-url {url} --llm-model m --out \
+             rows.jsonl{more}"
+        )
     };
     let whole = project();
     let start = Instant::now();
-    whole.done(&args(false));
+    let shown = whole.run(&args(false));
+    assert!(shown.starts_with("exit code: 1") && shown.contains("the budget of 150 requests is used up"), "{shown}");
+    assert_eq!(server.n_asked(), 150);
     let (expected, takes) = (whole.bytes("rows.jsonl"), start.elapsed());
     let (mut kills, mut resumed) = (0, 0);
     // Any sequence will do that does not repeat (Marsaglia 2003).
@@ -239,21 +275,25 @@ fn killed_anywhere_a_run_goes_on_and_ends_the_same() {
             }
             // What was on its way when the process ended has reached the server by now, or never will.
             std::thread::sleep(Duration::from_millis(10));
-            let asked: Vec<u64> = server.asked.lock().unwrap().keys().map(|body| seed(body)).collect();
-            assert!(asked.iter().all(|seed| !recorded.contains(seed)), "a recorded response was asked for again");
+            let asked: Vec<String> = server.asked.lock().unwrap().keys().map(|body| prompt(body)).collect();
+            assert!(asked.iter().all(|prompt| !recorded.contains(prompt)), "a recorded response was asked for again");
             let before = recorded;
             (recorded, unfinished) = journal(&project);
             assert!(before.is_subset(&recorded), "a recorded response was lost");
             // The file appears at once or not at all.
-            if project.path("rows.jsonl").exists() {
-                assert_eq!(project.bytes("rows.jsonl"), expected);
+            let is_written = project.path("rows.jsonl").exists();
+            assert!(!is_written || project.bytes("rows.jsonl") == expected, "other rows than those of the whole run");
+            if is_written && !unfinished {
+                // It came to its end before it could be killed.
+                break;
             }
             if let Some(status) = ended {
-                assert!(status.success());
+                // The budget ends it.
+                assert_eq!(status.code(), Some(1));
                 break;
             }
         }
-        assert_eq!(project.bytes("rows.jsonl"), expected);
+        assert!(project.bytes("rows.jsonl") == expected);
     }
     assert!(resumed > KILLS / 4, "{resumed} of {kills} runs were resumed");
 }
@@ -269,6 +309,19 @@ fn a_budget_ends_a_run() {
     assert_eq!(server.n_asked(), 3);
     let shown = project.run(&format!("generate --class spam --n 50 --budget 1usd --llm-url {url} --llm-model m"));
     assert!(shown.contains("a budget of money needs a price"), "{shown}");
+    // The price is that of the model that is named, and of no other.
+    let priced = self::project();
+    let prices = "[llm.prices.priced]\ninput-per-million = 10\noutput-per-million = 100\n";
+    priced.file("synth.toml", format!("{SETTINGS}{prices}"));
+    let args =
+        |model: &str| format!("generate --class spam --n 500 --budget 0.5usd --llm-url {url} --llm-model {model}");
+    let shown = priced.run(&args("priced"));
+    assert!(shown.contains("the budget of 0.5000 dollars is used up"), "{shown}");
+    let dollars: f64 = shown.split(" tokens, ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(dollars > 0.3 && dollars <= 0.5, "{dollars}");
+    assert!(priced.run(&args("other")).contains("a budget of money needs a price"));
+    server.asked.lock().unwrap().clear();
+    project.run(&format!("generate --class spam --n 50 --no-cache --budget 3req --llm-url {url} --llm-model m"));
     let shown = project.run(&format!("generate --class spam --dry-run --llm-url {url} --llm-model m"));
     assert!(shown.contains("nothing was sent") && server.n_asked() == 3, "{shown}");
     // What another run has paid is free: the same again gets further.
@@ -296,17 +349,75 @@ fn a_judge_and_prompted_functions_ask_too() {
     let n = server.n_asked();
     let ask = |more: &str| project.run(&format!("generate --class {more} --llm-url {url} --llm-model m"));
     assert!(ask("spamm").contains("there is no class `spamm`"));
+    // So does a mistake elsewhere.
+    for wrong in ["--filters agreement,lenght", "--out r.txt"] {
+        assert!(ask(&format!("spam {wrong}")).starts_with("exit code: 2"), "{wrong}");
+    }
     let shown = ask("spam --filters judge --n 6 --dry-run");
-    assert!(
-        shown.contains("2 requests by m, of which this is the first") && shown.contains("6 requests for the judge")
-    );
+    assert!(shown.contains("2 requests by m, if") && shown.contains("6 requests for the judge"), "{shown}");
     assert!(shown.contains("labeling functions that ask a model were not asked"), "{shown}");
     assert_eq!(server.n_asked(), n);
     // All that asks shares one budget, and is counted.
     let shown = ask("spam --filters agreement,judge --n 2 --budget 6req --out r.jsonl");
     assert!(shown.contains("the budget of 6 requests is used up"), "{shown}");
+    // What there is no money to judge is left out, and what was judged is not.
+    let shown = ask("spam --filters agreement,judge --n 2 --budget 2req --out r.jsonl");
+    assert!(shown.contains("the budget of 2 requests was used up before it was judged"), "{shown}");
     let shown = ask("spam --filters agreement,judge --n 2 --out r.jsonl");
     assert!(shown.contains("kept 2 of") && shown.contains("of them free"), "{shown}");
+}
+
+#[test]
+fn every_kind_and_its_settings() {
+    let (project, server) = (project(), Server::start(Duration::ZERO));
+    let url = &server.url;
+    let run = |args: &str| project.done(&format!("generate {args} --llm-url {url} --llm-model m --out r.jsonl"));
+    let first = || serde_json::from_str::<serde_json::Value>(project.read("r.jsonl").lines().next().unwrap()).unwrap();
+    run("--class spam --kind paraphrase --n 3 --filters leftovers");
+    let row = first();
+    assert_eq!(row["provenance"]["kind"], "paraphrase");
+    assert!(["a", "e"].contains(&row["provenance"]["parents"][0].as_str().unwrap()));
+    run("--class spam --kind edge-cases --against ham --n 3 --filters leftovers");
+    let row = first();
+    assert_eq!(row["provenance"]["kind"], "edge-cases");
+    assert_eq!(row["probs"].as_array().unwrap().len(), 2);
+    // One attribute is given, another one proposed by the model.
+    let settings =
+        "[generate]\npropose-attributes = [\"topic\"]\n[generate.attributes]\nlength = [\"short\", \"long\"]\n";
+    project.file("synth.toml", format!("{SETTINGS}{settings}"));
+    run("--class spam --n 4 --filters leftovers --seed 2");
+    let attributes = first()["provenance"]["attributes"].clone();
+    let names: Vec<&str> = attributes.as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["length", "topic"]);
+    // What an evaluation set has is dropped.
+    let made = first()["text"].as_str().unwrap().to_owned();
+    project.file("eval.jsonl", serde_json::json!({ "text": made }).to_string());
+    let shown = project.run(&format!(
+        "generate --class spam --n 4 --filters leftovers,contamination --seed 2 --exclude eval.jsonl --llm-url {url} \
+         --llm-model m --out r.jsonl"
+    ));
+    assert!(shown.contains("dropped by contamination"), "{shown}");
+    assert!(!project.read("r.jsonl").contains(&made));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests find weights by a variable, and say so")]
+fn a_small_model_here() {
+    let project = project();
+    let Some(weights) = std::env::var_os("SYNTH_SMOLLM2") else {
+        eprintln!("skipped: SYNTH_SMOLLM2 names no file");
+        return;
+    };
+    let settings = format!(
+        "{SETTINGS}[generate]\nmax-tokens = 16\nper-request = 2\n[local]\nmodel = {:?}\n",
+        weights.to_str().unwrap()
+    );
+    project.file("synth.toml", settings);
+    let shown = project.run("generate --class spam --backend local --n 2 --filters length --budget 4req --out r.jsonl");
+    assert!(shown.contains("examples by SmolLM2-135M-Instruct.Q4_1.gguf: kept 2 of"), "{shown}");
+    let rows = project.bytes("r.jsonl");
+    project.done("generate --class spam --backend local --n 2 --filters length --budget 4req --no-cache --out r.jsonl");
+    assert_eq!(project.bytes("r.jsonl"), rows, "the same seed, the same bytes");
 }
 
 #[test]
@@ -427,6 +538,7 @@ fn filters_judge_what_comes_from_elsewhere() {
     assert_snapshot!(project.run("filter --data made.jsonl --from mails.jsonl --classes ham,spam --out kept.jsonl --dropped bad.csv"), @r#"
     exit code: 0
     ---- stderr ----
+    language: no real text has the 40 letters that tell its language, so texts in any language pass
     frechet: the filter `frechet` lets texts of a class pass unmeasured where it has few real texts: 64 are needed for 32 coordinates, and there are 6
     filter      seen  dropped   kept
     length         3        0  100 %

@@ -58,7 +58,10 @@ impl Filter for Agreement {
     }
 
     fn judge(&mut self, batch: &[Candidate]) -> Result<Vec<Verdict>, GenerateError> {
-        let soft = self.functions.of(batch)?;
+        let soft = match self.functions.of(batch)? {
+            Ok(soft) => soft,
+            Err(budget) => return Ok(batch.iter().map(|_| Verdict::unaffordable(budget)).collect()),
+        };
         let verdict = |(row, candidate): (usize, &Candidate)| {
             let Some(wanted) = candidate.wanted else { return Ok(Verdict::pass(None)) };
             let class = self.functions.class_name(wanted)?;

@@ -71,7 +71,10 @@ impl Filter for Confidence {
     }
 
     fn judge(&mut self, batch: &[Candidate]) -> Result<Vec<Verdict>, GenerateError> {
-        let soft = self.model.of(batch)?;
+        let soft = match self.model.of(batch)? {
+            Ok(soft) => soft,
+            Err(budget) => return Ok(batch.iter().map(|_| Verdict::unaffordable(budget)).collect()),
+        };
         if let Some(against) = self.against {
             self.model.class_name(against)?;
         }

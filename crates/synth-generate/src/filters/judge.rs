@@ -38,7 +38,8 @@ type Rubric = Box<dyn Fn(&Candidate) -> Result<Prompt, GenerateError> + Send>;
 ///
 /// All texts of a batch are asked about at once, in one request each; how many are in flight is the generator's
 /// affair. What is not answered, or with no grade or several, is dropped with that as the reason: a text that nobody
-/// judged did not pass. A used-up budget, and a generator that fails for good, is an error. The score is the grade.
+/// judged did not pass. So is what the budget has no room for. A generator that fails for good is an error. The score is
+/// the grade.
 pub struct Judge {
     settings: JudgeSettings,
     words: Vec<String>,
@@ -121,8 +122,8 @@ impl Filter for Judge {
             ControlFlow::Continue(())
         })?;
         let verdict = |result: Option<Result<crate::Response, GenerateError>>| match result {
-            // To drop what there was no money for would drop other texts each time.
-            Some(Err(error @ (GenerateError::BudgetReached { .. } | GenerateError::Cancelled))) => Err(error),
+            Some(Err(GenerateError::BudgetReached { budget })) => Ok(Verdict::unaffordable(budget)),
+            Some(Err(error @ GenerateError::Cancelled)) => Err(error),
             Some(Err(error)) => Ok(Verdict::drop(format!("the judge gave no answer: {error}"), None)),
             Some(Ok(response)) => Ok(match response.choices.first() {
                 Some(answer) => self.verdict(answer),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use synth_core::{ClassId, Predict, SoftLabels};
 
-use crate::{Candidate, GenerateError, TextRecords};
+use crate::{Budget, Candidate, GenerateError, TextRecords};
 
 /// A model that is asked about candidates as records.
 pub(super) struct Predicted {
@@ -18,16 +18,24 @@ impl Predicted {
         Self { filter, predict, records }
     }
 
-    /// Soft labels, a row for each candidate.
-    pub(super) fn of(&self, batch: &[Candidate]) -> Result<SoftLabels, GenerateError> {
+    /// Soft labels, a row for each candidate; or the budget that has no room for asking about them.
+    pub(super) fn of(&self, batch: &[Candidate]) -> Result<Result<SoftLabels, Budget>, GenerateError> {
         let texts: Vec<&str> = batch.iter().map(|candidate| candidate.text.as_str()).collect();
         let failed = |source| GenerateError::Filter { filter: self.filter, source };
-        let soft = self.predict.predict(&self.records.dataset(&texts)).map_err(failed)?;
+        let soft = match self.predict.predict(&self.records.dataset(&texts)) {
+            Ok(soft) => soft,
+            Err(error) => {
+                return match GenerateError::budget_in(&*error) {
+                    Some(budget) => Ok(Err(budget)),
+                    None => Err(failed(error)),
+                };
+            }
+        };
         if soft.n_rows() != batch.len() {
             let source = format!("{} soft labels for {} candidates", soft.n_rows(), batch.len());
             return Err(failed(source.into()));
         }
-        Ok(soft)
+        Ok(Ok(soft))
     }
 
     /// The name of a class, which must be one of the model's.

@@ -82,12 +82,16 @@ fn answers_that_are_too_large_are_not_read() {
 
 #[test]
 fn refused_keys_end_the_run() {
-    for status in [401, 403] {
-        check_run(
-            move || Reply::error(status, "no such key"),
-            |error| matches!(error, LlmError::Key { message, sent: false, .. } if message == "no such key"),
-        );
-    }
+    let refused =
+        |error: &LlmError| matches!(error, LlmError::Key { message, sent: false, .. } if message == "no such key");
+    check_run(|| Reply::error(401, "no such key"), refused);
+}
+
+#[test]
+fn a_prompt_that_is_declined_ends_nothing_else() {
+    let server = Server::new(|_| Reply::error(403, "moderated"));
+    let error = request_error(&client(&server), request(""));
+    assert!(matches!(error, LlmError::Key { status: 403, .. }), "{error:?}");
 }
 
 #[test]
