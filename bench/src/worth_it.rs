@@ -140,10 +140,23 @@ impl<'a> Trial<'a> {
                 scores[2].push(self.score(&drawn.passed, &self.soft(&pools, &drawn.passed)?, weight)?);
             }
             let names = ["filters off", "filters on", "filters on, soft labels"];
-            for (name, scores) in names.iter().zip(&scores) {
-                let (mean, deviation) = mean_and_deviation(scores);
-                let error = deviation / (SEEDS as f64).sqrt();
+            // Means with their standard errors.
+            let found: Vec<(f64, f64)> = scores
+                .iter()
+                .map(|scores| mean_and_deviation(scores))
+                .map(|(mean, deviation)| (mean, deviation / (SEEDS as f64).sqrt()))
+                .collect();
+            for (name, (mean, error)) in names.iter().zip(&found) {
                 println!("    {name:<32} {mean:.4} ± {error:.4}  ({:+.4} against gold alone)", mean - alone);
+            }
+            let (off, on, soft) = (found[0], found[1], found[2]);
+            for (name, with) in [("filters on", on), ("filters on, soft labels", soft)] {
+                let against = |without: f64, error: f64| if with.0 >= without - error { "met" } else { "missed" };
+                println!(
+                    "    {name} at least filters off less one standard error: {}; at least gold alone: {}",
+                    against(off.0, off.1.max(with.1)),
+                    against(alone, with.1)
+                );
             }
         }
         println!();

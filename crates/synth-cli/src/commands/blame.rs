@@ -92,7 +92,6 @@ fn show(batch: &Dataset, row: usize, id: &str, config: &Config, json: bool) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-/// The provenance of a row, from a struct or, as in CSV, from JSON text.
 fn describe(blame: &Blame) -> String {
     let mut text = format!("{} (row {})\n", blame.id, blame.row);
     let mut line = |name: &str, value: &str| {

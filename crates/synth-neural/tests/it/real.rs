@@ -30,6 +30,8 @@ struct Continuation {
     text: String,
     tokens: Vec<u32>,
     added: Vec<u32>,
+    /// The same with llama.cpp's other ways to round within attention.
+    others: Vec<Vec<u32>>,
     answer: String,
 }
 
@@ -95,8 +97,8 @@ fn parting(model: &LocalLlm, recorded: &Continuation) -> Option<(usize, f32)> {
 }
 
 /// The first 16 tokens are the same; where they part, our two most probable tokens are within .05. All prompts were
-/// recorded, none was chosen by its outcome. Where the two are further apart it is llama.cpp that rounds: its default
-/// is flash attention with a cache of 16 bits, and without both it takes our token there.
+/// recorded, none was chosen by its outcome. The first five hold to this; of all sixteen, where ours part by more, llama.cpp
+/// parts from itself, with and without the rounding of its flash attention and its cache of 16 bits.
 #[test]
 fn greedy_decoding_is_that_of_llama_cpp() {
     let Some((model, recorded)) = &*MODEL else { return };
@@ -110,6 +112,10 @@ fn greedy_decoding_is_that_of_llama_cpp() {
     let is_close = |parting: &Option<(usize, f32)>| parting.is_none_or(|(_, gap)| gap < 0.05);
     assert!(partings[..5].iter().all(is_close), "{partings:?}");
     assert_eq!(partings.len(), 16);
+    for (parting, recorded) in partings.iter().zip(&recorded.continuations) {
+        let differs = recorded.others.iter().any(|other| *other != recorded.added);
+        assert!(is_close(parting) || differs, "{parting:?}: {:?}", recorded.answer);
+    }
     assert!(partings.iter().filter(|parting| is_close(parting)).count() >= 15, "{partings:?}");
 }
 
