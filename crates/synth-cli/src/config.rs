@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use synth::generate::{
     AgreementSettings, AugmenterSettings, ConfidenceSettings, ContaminationSettings, DiversitySettings,
-    DuplicatesSettings, FrechetSettings, JudgeSettings, LeftoversSettings, Length,
+    DuplicatesSettings, FrechetSettings, JudgeSettings, LeftoversSettings, Length, MeaningSettings,
 };
 
 use crate::args::Common;
@@ -127,9 +127,11 @@ pub struct FiltersConfig {
     pub judge: JudgeSettings,
     pub frechet: FrechetSettings,
     pub diversity: DiversitySettings,
+    pub meaning: MeaningSettings,
 }
 
 /// Dollars for a million tokens.
+#[cfg_attr(not(feature = "llm"), expect(dead_code, reason = "only the client asks"))]
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PriceConfig {

@@ -90,7 +90,7 @@ pub use filter::{Filter, Verdict};
 pub use filters::{
     Agreement, AgreementSettings, Confidence, ConfidenceSettings, Contamination, ContaminationSettings, Diversity,
     DiversitySettings, Duplicates, DuplicatesSettings, Frechet, FrechetSettings, Judge, JudgeSettings, Language,
-    Leftovers, LeftoversSettings, Length,
+    Leftovers, LeftoversSettings, Length, Meaning, MeaningSettings,
 };
 pub use generator::{
     Answer, AnswerForm, Generator, Input, MICRODOLLARS, Price, Prompt, Request, Response, Sampling, Sink, Usage,

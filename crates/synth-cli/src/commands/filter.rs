@@ -90,7 +90,7 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
         false => None,
     };
     let maker =
-        Maker { config: &config.filters, material: &material, kind: None, class: None, against: None, judge, progress };
+        Maker { settings: config, material: &material, kind: None, class: None, against: None, judge, progress };
     let mut filters = maker.chain(&args.material.filters)?;
     let mut summary = Summary { version: 1, seen: 0, kept: 0, filters: Vec::new(), out: args.out.clone() };
     progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });

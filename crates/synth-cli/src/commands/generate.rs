@@ -195,7 +195,7 @@ impl Making<'_> {
             false => None,
         };
         let maker = Maker {
-            config: &self.config.filters,
+            settings: self.config,
             material: &self.material,
             kind: Some(self.plan.kind),
             class: Some(self.plan.class),

@@ -1,7 +1,6 @@
 //! From flags, settings and the environment to the model that is asked.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -271,6 +270,8 @@ fn local_weights(_: &Config) -> bool {
 
 #[cfg(feature = "neural")]
 fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
+    use std::path::PathBuf;
+
     use synth::neural::{HubModel, LocalLlm, LocalLlmSettings, ModelSource};
 
     let local = &config.local;
@@ -331,7 +332,9 @@ pub fn with_token(model: synth::neural::HubModel) -> synth::neural::HubModel {
 /// Where downloads are kept: as the settings say, else with the user's other caches.
 #[cfg(feature = "neural")]
 #[expect(clippy::disallowed_methods, reason = "where the user's caches are")]
-pub fn model_cache(config: &Config) -> PathBuf {
+pub fn model_cache(config: &Config) -> std::path::PathBuf {
+    use std::path::PathBuf;
+
     if let Some(cache) = &config.local.cache {
         return cache.clone();
     }

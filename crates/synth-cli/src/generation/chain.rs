@@ -7,21 +7,23 @@ use synth::core::{ClassId, ClassSet, Predict};
 use synth::generate::{
     Agreement, AnswerForm, Candidate, ClassText, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
     DuplicatesSettings, Filter, FilterChain, Frechet, GenerateError, Generator, Judge, Kind, Language, Leftovers,
-    Length, Prompt, PromptKind, PromptValues, Prompts, Recorded,
+    Length, Meaning, Prompt, PromptKind, PromptValues, Prompts, Recorded,
 };
 
 use super::Material;
+use super::embedder::embedder;
 use crate::config::{Config, FiltersConfig, or_file};
 use crate::errors::hinted;
 use crate::progress::{Interrupts, Progress};
 
 /// The filters there are, cheap ones first.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "length",
     "leftovers",
     "language",
     "duplicates",
     "contamination",
+    "meaning",
     "diversity",
     "agreement",
     "confidence",
@@ -31,7 +33,7 @@ pub const NAMES: [&str; 10] = [
 
 /// What filters are made of, beside their settings.
 pub struct Maker<'a> {
-    pub config: &'a FiltersConfig,
+    pub settings: &'a Config,
     pub material: &'a Material,
     /// `None` where texts come from elsewhere.
     pub kind: Option<Kind>,
@@ -110,7 +112,7 @@ fn length_factor(n_texts: usize) -> f64 {
 impl Maker<'_> {
     /// The filters by these names, else those of the settings, else all that there is something for.
     pub fn chain(&self, names: &[String]) -> Result<FilterChain> {
-        let names = match chosen(names, self.config)? {
+        let names = match chosen(names, &self.settings.filters)? {
             Some(names) => names,
             None => NAMES.into_iter().filter(|name| self.by_default(name)).map(str::to_owned).collect(),
         };
@@ -123,7 +125,8 @@ impl Maker<'_> {
         let real = !self.material.sources.all().is_empty();
         match name {
             "contamination" => !self.material.evaluation.is_empty(),
-            // Variants by single words are meant to be alike.
+            // It takes a model. And variants by single words are meant to be alike.
+            "meaning" => self.settings.embed.model.is_some() && self.kind != Some(Kind::Augment),
             "diversity" => self.kind != Some(Kind::Augment),
             // At a border functions are meant to disagree; there the confidence has a band.
             "agreement" => self.material.functions.is_some() && self.kind != Some(Kind::EdgeCases),
@@ -139,7 +142,7 @@ impl Maker<'_> {
     }
 
     fn filter(&self, name: &str) -> Result<Box<dyn Filter>> {
-        let (config, material) = (self.config, self.material);
+        let (config, material) = (&self.settings.filters, self.material);
         let missing = |what: &str, hint: &str| hinted(format!("the filter `{name}` has no {what}"), hint);
         Ok(match name {
             "length" => Box::new(match &config.length {
@@ -171,6 +174,11 @@ impl Maker<'_> {
             "contamination" => {
                 let evaluation = material.evaluation.iter().map(|(id, text)| (id.as_str(), text.as_str()));
                 Box::new(Contamination::new(&config.contamination, evaluation)?)
+            }
+            "meaning" => {
+                let real = material.sources.all().iter().map(|source| (source.id.as_str(), source.text.as_str()));
+                let (embed, _) = embedder(None, &material.text_field, self.settings, self.progress)?;
+                Box::new(Meaning::new(&config.meaning, embed, material.records.clone(), real)?)
             }
             "diversity" => Box::new(Diversity::new(&config.diversity)?),
             "agreement" => {

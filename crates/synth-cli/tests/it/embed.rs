@@ -33,6 +33,20 @@ fn vectors_alone_or_beside_the_records() {
 }
 
 #[test]
+fn made_texts_are_compared_by_what_they_mean() {
+    let project = Project::new();
+    project.file("synth.toml", format!("[embed]\nmodel = {TINY:?}\n"));
+    let made = ["see you at lunch - thanks", "where is the great song?"];
+    let lines: Vec<String> = made.iter().map(|text| serde_json::json!({ "text": text }).to_string()).collect();
+    project.file("made.jsonl", lines.join("\n"));
+    let settings = "[filters.meaning]\nmost = 0.9\n";
+    project.file("synth.toml", format!("[embed]\nmodel = {TINY:?}\n{settings}"));
+    let shown = project.run("filter --data made.jsonl --from mails.jsonl --filters meaning --out kept.jsonl");
+    assert!(shown.contains("means the same as b: cosine 0."), "{shown}");
+    assert_eq!(project.read("kept.jsonl").lines().count(), 1, "{shown}");
+}
+
+#[test]
 fn what_is_no_model_is_said() {
     let project = Project::new();
     assert_snapshot!(project.run("embed --data mails.jsonl --model nowhere --out x.npy"), @"

@@ -5,6 +5,7 @@
 //! - [`Language`]: another language than wanted.
 //! - [`Duplicates`]: repeats a record, or what was kept before.
 //! - [`Contamination`]: shares a run of words with an evaluation set.
+//! - [`Meaning`]: says what another text says already, or no longer what its source says.
 //! - [`Diversity`]: is put together from what was kept before.
 //! - [`Agreement`]: labeling functions see another class.
 //! - [`Confidence`]: a model sees another class, or is surer than an edge case allows.
@@ -21,6 +22,7 @@ mod judge;
 mod language;
 mod leftovers;
 mod length;
+mod meaning;
 mod predicted;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ pub use judge::{Judge, JudgeSettings};
 pub use language::Language;
 pub use leftovers::{Leftovers, LeftoversSettings};
 pub use length::Length;
+pub use meaning::{Meaning, MeaningSettings};
 
 use crate::GenerateError;
 
