@@ -163,6 +163,7 @@ fn all() -> Vec<Box<dyn Filter>> {
         Box::new(Diversity::new(&DiversitySettings { n_words: 2, most: 0.7 }).unwrap()),
         Box::new(Agreement::new(&AgreementSettings::default(), Arc::new(Keyword::new()), records()).unwrap()),
         Box::new(Confidence::new(&ConfidenceSettings::edge(), None, Arc::new(Keyword::new()), records()).unwrap()),
+        Box::new(Meaning::new(&MeaningSettings::default(), Arc::new(Letters), records(), [("r", "real")]).unwrap()),
         Box::new(Frechet::new(&FrechetSettings::default(), Arc::new(Letters), records(), &real).unwrap()),
         Box::new(Judge::new(&JudgeSettings::default(), Arc::new(Scripted), rubric).unwrap()),
     ]
@@ -192,7 +193,7 @@ fn run(batches: &[Vec<String>]) -> Vec<Vec<Verdict>> {
 fn names_are_those_of_settings() {
     let names: Vec<&str> = all().iter().map(|filter| filter.name()).collect();
     let docs = include_str!("mod.rs").lines().filter(|line| line.starts_with("//! - ")).count();
-    assert!(names.len() == docs && docs == 10);
+    assert!(names.len() == docs && docs == 11);
     assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
 }
 
