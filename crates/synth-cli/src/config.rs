@@ -206,18 +206,34 @@ impl Config {
     }
 }
 
-/// A text of settings in which what may be a key, misplaced, is not shown.
+/// A text of settings in which what may be a key, in whatever wrong place, is not shown: no value under `[llm]`, and none
+/// in a line with a word that goes with keys.
 fn without_secrets(text: &str) -> String {
-    let hidden = |line: &str| match line.split_once('=') {
-        Some((name, value)) if ["key", "token", "secret"].iter().any(|word| name.to_lowercase().contains(word)) => {
-            // As many bytes, so that places stay.
-            let stars: String =
-                value.bytes().map(|byte| if byte.is_ascii_whitespace() { byte as char } else { '*' }).collect();
-            format!("{name}={stars}")
+    const WORDS: [&str; 6] = ["key", "token", "secret", "password", "authorization", "bearer"];
+    let mut section = "";
+    let hidden = |line: &'_ str, section: &str| {
+        let lower = line.to_lowercase();
+        let is_hidden = section.starts_with("[llm") || lower.trim_start().starts_with("llm");
+        if !is_hidden && !WORDS.iter().any(|word| lower.contains(word)) {
+            return line.to_owned();
         }
-        _ => line.to_owned(),
+        // As many bytes, so that places stay. Names stand before the first of these.
+        let values = line.find(['=', '"', '\'', ' ']).unwrap_or(line.len());
+        let (names, values) = line.split_at(values);
+        let stars: String =
+            values.bytes().map(|b| if b.is_ascii_whitespace() || b == b'=' { b as char } else { '*' }).collect();
+        format!("{names}{stars}")
     };
-    text.split_inclusive('\n').map(hidden).collect()
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with('[') {
+            section = line.trim_start();
+            shown.push_str(line);
+        } else {
+            shown.push_str(&hidden(line, section));
+        }
+    }
+    shown
 }
 
 /// The flag if it was given, else what the file says.

@@ -36,6 +36,8 @@ pub struct Dropped {
     pub filter: &'static str,
     /// Why.
     pub reason: String,
+    /// Whether only as the budget had no room for judging it.
+    pub unaffordable: bool,
 }
 
 /// How many examples of drops are kept for each filter.
@@ -74,11 +76,11 @@ impl FilterChain {
             let mut passed = Vec::with_capacity(left.len());
             for (mut candidate, verdict) in left.into_iter().zip(verdicts) {
                 candidate.provenance.scores.push(Score { filter: filter.name().to_owned(), score: verdict.score });
-                let Some(reason) = verdict.dropped else {
+                let Some(reason) = verdict.dropped.clone() else {
                     passed.push(candidate);
                     continue;
                 };
-                let drop = Dropped { candidate, filter: filter.name(), reason };
+                let drop = Dropped { candidate, filter: filter.name(), reason, unaffordable: verdict.unaffordable };
                 tally.dropped += 1;
                 if tally.examples.len() < EXAMPLES {
                     tally.examples.push(drop.clone());

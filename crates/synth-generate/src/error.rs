@@ -113,6 +113,12 @@ pub enum GenerateError {
 }
 
 impl GenerateError {
+    /// Whether a generator that failed caused an error, anywhere in its chain of causes: what was made before is whole.
+    pub fn is_of_generator(error: &(dyn std::error::Error + 'static)) -> bool {
+        std::iter::successors(Some(error), |error| error.source())
+            .any(|error| matches!(error.downcast_ref(), Some(Self::Generator { .. })))
+    }
+
     /// The budget whose end caused an error, anywhere in its chain of causes: what failed for it may be left out, and
     /// the rest kept.
     pub fn budget_in(error: &(dyn std::error::Error + 'static)) -> Option<Budget> {

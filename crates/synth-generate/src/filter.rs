@@ -9,22 +9,25 @@ pub struct Verdict {
     pub score: Option<f64>,
     /// Why the candidate is dropped, as a sentence's end: `a near duplicate of t-0031`; `None` lets it pass.
     pub dropped: Option<String>,
+    /// Whether it is dropped only as the budget has no room for judging it.
+    pub(crate) unaffordable: bool,
 }
 
 impl Verdict {
     /// Lets a candidate pass.
     pub fn pass(score: Option<f64>) -> Self {
-        Self { score, dropped: None }
+        Self { score, dropped: None, unaffordable: false }
     }
 
     /// Drops a candidate.
     pub fn drop(reason: impl Into<String>, score: Option<f64>) -> Self {
-        Self { score, dropped: Some(reason.into()) }
+        Self { score, dropped: Some(reason.into()), unaffordable: false }
     }
 
     /// Drops a candidate that could not be judged for want of money.
     pub(crate) fn unaffordable(budget: Budget) -> Self {
-        Self::drop(format!("the budget of {budget} was used up before it was judged"), None)
+        let reason = format!("the budget of {budget} was used up before it was judged");
+        Self { unaffordable: true, ..Self::drop(reason, None) }
     }
 }
 

@@ -104,7 +104,9 @@ impl Journal {
         let failed = |source| failed(&path, source);
         let (run, fresh) = match mode {
             RunMode::Resume => {
-                let last = "SELECT id, fresh, finished FROM runs WHERE plan = ? ORDER BY id DESC LIMIT 1";
+                // A run that ended before it was answered anything is no work to go on with, if there is other.
+                let last = "SELECT id, fresh, finished FROM runs WHERE plan = ?1
+                    ORDER BY finished = 0 AND NOT EXISTS (SELECT 1 FROM responses WHERE run = runs.id), id DESC LIMIT 1";
                 let row = connection.query_row(last, [plan.as_str()], |row| {
                     Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
                 });

@@ -86,9 +86,15 @@ impl Pipeline<'_> {
             let count = self.round_size(n, &outcome);
             let planned = self.plan.requests(position, count, &mut grid, self.sources, self.prompts)?;
             position += planned.len() as u64;
-            let (responses, budget) = match self.responses(&planned, &mut outcome, observer) {
+            let before = outcome.kept.len();
+            let answered = self.responses(&planned, &mut outcome, observer).and_then(|(responses, budget)| {
+                // Filters may ask too.
+                self.filter(&planned, responses, n, &mut grid, filters, &mut outcome)?;
+                Ok(budget)
+            });
+            let budget = match answered {
                 // What was kept before is not thrown away for a server that has gone.
-                Err(error @ GenerateError::Generator { .. }) if !outcome.kept.is_empty() => {
+                Err(error) if !outcome.kept.is_empty() && GenerateError::is_of_generator(&error) => {
                     outcome.stop = Stop::Unanswered;
                     outcome.failed.0 += 1;
                     outcome.failed.1.get_or_insert(error);
@@ -96,8 +102,6 @@ impl Pipeline<'_> {
                 }
                 answered => answered?,
             };
-            let before = outcome.kept.len();
-            self.filter(&planned, responses, n, &mut grid, filters, &mut outcome)?;
             report(observer, self.generator, &outcome);
             if outcome.kept.len() >= n {
                 break;
@@ -427,6 +431,35 @@ mod tests {
         let pipeline = Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 2 };
         let error = pipeline.run(4, Grid::new(Vec::new(), 1), &mut FilterChain::new(Vec::new()), &Silent);
         assert!(matches!(error, Err(GenerateError::Generator { .. })));
+    }
+
+    #[test]
+    fn what_was_kept_survives_a_judge_that_goes() {
+        struct Goes(u32);
+        impl Filter for Goes {
+            fn name(&self) -> &'static str {
+                "goes"
+            }
+
+            fn judge(&mut self, batch: &[Candidate]) -> Result<Vec<Verdict>, GenerateError> {
+                self.0 += 1;
+                if self.0 > 1 {
+                    let gone = GenerateError::Generator { generator: "judge".into(), source: "no credit".into() };
+                    return Err(GenerateError::Filter { filter: "goes", source: gone.into() });
+                }
+                Ok(batch.iter().map(|_| Verdict::pass(None)).collect())
+            }
+        }
+        let journal = Arc::new(Journal::in_memory().unwrap());
+        let recorded = Recorded::new(Arc::new(Counting::default()), journal, Budget::default()).unwrap();
+        let (plan, sources, prompts) = (plan(), Sources::default(), Prompts::built_in());
+        let pipeline = Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 4 };
+        let mut filters = FilterChain::new(vec![Box::new(Goes(0))]);
+        let outcome = pipeline.run(50, Grid::new(Vec::new(), 1), &mut filters, &Silent).unwrap().0;
+        assert_eq!((outcome.kept.len(), outcome.stop, outcome.failed.0), (8, Stop::Unanswered, 1));
+        // Without anything kept it is the error.
+        let mut filters = FilterChain::new(vec![Box::new(Goes(1))]);
+        assert!(pipeline.run(50, Grid::new(Vec::new(), 1), &mut filters, &Silent).is_err());
     }
 
     #[test]

@@ -41,6 +41,10 @@ impl ModelFolder {
         }
     }
 
+    fn is_cached(&self) -> bool {
+        matches!(self, Self::Hub(model) if model.cached().is_some())
+    }
+
     /// As [`ModelFolder::file`]; `None` where there is no such file.
     ///
     /// # Errors
@@ -48,6 +52,8 @@ impl ModelFolder {
     pub fn optional_file(&self, name: &str, on_download: &mut OnDownload<'_>) -> Result<Option<PathBuf>, NeuralError> {
         match self.file(name, on_download) {
             Err(NeuralError::NoModelFile { .. } | NeuralError::NotOnHub { .. }) => Ok(None),
+            // Offline, a model that is in the cache is there as a whole.
+            Err(NeuralError::Unreachable { .. }) if self.is_cached() => Ok(None),
             found => found.map(Some),
         }
     }

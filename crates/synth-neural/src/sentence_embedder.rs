@@ -75,12 +75,25 @@ enum Pooling {
     First,
 }
 
-/// `1_Pooling/config.json`; what is not there is false.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PoolingConfig {
-    pooling_mode_mean_tokens: bool,
-    pooling_mode_cls_token: bool,
+impl Pooling {
+    /// By `1_Pooling/config.json`, in which exactly one mode is true.
+    fn of(config: &serde_json::Map<String, serde_json::Value>) -> Option<Self> {
+        let is_true = |(name, value): &(&String, &serde_json::Value)| {
+            name.starts_with("pooling_mode_") && value.as_bool() == Some(true)
+        };
+        let modes: Vec<&str> = config.iter().filter(is_true).map(|(name, _)| name.as_str()).collect();
+        match modes[..] {
+            ["pooling_mode_mean_tokens"] => Some(Self::Mean),
+            ["pooling_mode_cls_token"] => Some(Self::First),
+            _ => None,
+        }
+    }
+}
+
+/// One of `modules.json`.
+#[derive(Debug, Deserialize)]
+struct Module {
+    r#type: String,
 }
 
 impl SentenceEmbedder {
@@ -98,16 +111,26 @@ impl SentenceEmbedder {
         let config_path = folder.file("config.json", on_download)?;
         let config: Config = read_json(&config_path)?;
         let damaged = |path: &PathBuf, source: BoxError| NeuralError::ModelFile { path: path.clone(), source };
+        // Relatives of BERT have weights of the same names and number positions otherwise.
+        if let Some(model_type) = config.model_type.as_deref().filter(|model_type| *model_type != "bert") {
+            let what = format!("a model of the type `{model_type}`");
+            return Err(NeuralError::Unsupported { path: config_path, what });
+        }
+        if let Some(path) = folder.optional_file("modules.json", on_download)? {
+            let known = ["Transformer", "Pooling", "Normalize"];
+            let modules: Vec<Module> = read_json(&path)?;
+            let name = |module: &Module| module.r#type.rsplit('.').next().unwrap_or_default().to_owned();
+            if let Some(other) = modules.iter().map(name).find(|name| !known.contains(&name.as_str())) {
+                return Err(NeuralError::Unsupported { path, what: format!("a module `{other}`") });
+            }
+        }
         let pooling = match folder.optional_file("1_Pooling/config.json", on_download)? {
             None => Pooling::Mean,
-            Some(path) => match read_json(&path)? {
-                PoolingConfig { pooling_mode_mean_tokens: true, pooling_mode_cls_token: false } => Pooling::Mean,
-                PoolingConfig { pooling_mode_mean_tokens: false, pooling_mode_cls_token: true } => Pooling::First,
-                _ => {
-                    return Err(NeuralError::Unsupported {
-                        path,
-                        what: "a way to pool that is not `mean` or `cls`".into(),
-                    });
+            Some(path) => match Pooling::of(&read_json(&path)?) {
+                Some(pooling) => pooling,
+                None => {
+                    let what = "a way to pool that is not `mean` or `cls`".into();
+                    return Err(NeuralError::Unsupported { path, what });
                 }
             },
         };

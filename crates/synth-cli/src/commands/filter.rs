@@ -20,7 +20,7 @@ use synth::io::{Reader, RecordWriter};
 use crate::args::{Common, FilterArgs};
 use crate::commands::generate::prompts;
 use crate::config::Config;
-use crate::errors::{hinted, unboxed};
+use crate::errors::{FOUND, hinted, unboxed};
 use crate::generation::chain::{Maker, Rubric, has_judge};
 use crate::generation::material::{record_args, text_field};
 use crate::generation::provenance::provenance;
@@ -37,6 +37,8 @@ struct Summary {
     version: u32,
     seen: u64,
     kept: u64,
+    /// Dropped only as the budget had no room for judging them.
+    unjudged: u64,
     filters: Vec<FilterYield>,
     out: PathBuf,
 }
@@ -53,6 +55,11 @@ pub fn run(args: &FilterArgs, common: &Common, progress: &Progress) -> Result<Ex
         output::json(&summary)?;
     } else {
         progress.note(&describe(&summary));
+    }
+    if summary.unjudged > 0 {
+        let records = counted(summary.unjudged, "record was", "records were");
+        progress.warn(&format!("{records} not judged: allow more with --budget; what was judged is free then"));
+        return Ok(ExitCode::from(FOUND));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,6 +86,12 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
         false => text_field(&schema, None, &[])?,
     };
     let wanted = wanted_field.map(|field| GoldColumn::find(&schema, &field, prepared.classes())).transpose()?;
+    if has_judge(&args.material.filters, &config.filters) && wanted.is_none() {
+        return Err(hinted(
+            "a judge must know the class that each text is meant to have",
+            "name its field: --wanted FIELD",
+        ));
+    }
     let rubric = Rubric::new(prompts(config)?, prepared.classes(), config);
     let mut writer = RecordWriter::create(&args.out, &with_provenance(&schema))?;
     let dropped_schema = with_reasons(&schema);
@@ -92,7 +105,7 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
     let maker =
         Maker { settings: config, material: &material, kind: None, class: None, against: None, judge, progress };
     let mut filters = maker.chain(&args.material.filters)?;
-    let mut summary = Summary { version: 1, seen: 0, kept: 0, filters: Vec::new(), out: args.out.clone() };
+    let mut summary = Summary { version: 1, seen: 0, kept: 0, unjudged: 0, filters: Vec::new(), out: args.out.clone() };
     progress.event(Event::Started { stage: Stage::Write, total: reader.n_rows() });
     for batch in batches(&reader)? {
         let batch = batch.map_err(unboxed)?;
@@ -104,6 +117,7 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
         filters.keep(&kept)?;
         summary.seen += batch.n_rows() as u64;
         summary.kept += kept.len() as u64;
+        summary.unjudged += dropped.iter().filter(|dropped| dropped.unaffordable).count() as u64;
         writer.write(&passed(&batch, &kept, &with_provenance(&schema))?)?;
         if let Some(writer) = &mut dropped_writer {
             writer.write(&reasons(&batch, dropped, &dropped_schema)?)?;

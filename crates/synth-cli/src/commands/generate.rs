@@ -212,15 +212,20 @@ impl Making<'_> {
             generator: recorded,
             round: round(self.config),
         };
+        let faults = || self.material.functions.as_ref().map_or((0, None), |functions| functions.faults());
+        // Those on the user's own records were told when the functions were applied to them.
+        let before = faults().0;
         let (outcome, grid) = pipeline.run(self.args.n, grid, &mut filters, self.progress)?;
+        let (n, first) = faults();
+        if n > before {
+            let faults = counted(n - before, "fault", "faults");
+            let first = first.unwrap_or_default();
+            self.progress.warn(&format!("{faults} of labeling functions on what was made, as: {first}"));
+        }
         self.write(writer, &outcome)?;
         // What went unanswered can be resumed.
         if outcome.stop != Stop::Unanswered {
             backend.finish()?;
-        }
-        if let Some((n, Some(first))) = self.material.functions.as_ref().map(|functions| functions.faults()) {
-            let faults = counted(n, "fault", "faults");
-            self.progress.warn(&format!("{faults} of labeling functions on what was made, the first: {first}"));
         }
         // All that was asked: by prompts for texts, by labeling functions and by the judge.
         let spent = backend.spent();
@@ -342,7 +347,8 @@ impl Making<'_> {
 /// The candidates of which the predictor was asked: what failed a filter before that is not worth asking about.
 fn asked_about(outcome: &Outcome) -> Vec<&str> {
     let asked = |candidate: &&Candidate| {
-        candidate.provenance.scores.iter().any(|score| ["agreement", "confidence"].contains(&score.filter.as_str()))
+        let of_predictor = |filter: &str| ["agreement", "confidence"].contains(&filter);
+        candidate.provenance.scores.iter().any(|score| of_predictor(&score.filter) && score.score.is_some())
     };
     let found: Vec<&str> = outcome.made.iter().filter(asked).map(|candidate| candidate.text.as_str()).collect();
     if found.is_empty() { outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect() } else { found }

@@ -56,7 +56,7 @@ impl<'a> Backend<'a> {
 
     /// Whether weights must be fetched before the model can run.
     pub fn must_fetch(&self) -> Result<bool> {
-        Ok(self.kind()? == BackendKind::Local && !local_weights(self.config))
+        Ok(self.kind()? == BackendKind::Local && must_fetch(self.config)?)
     }
 
     /// The model itself: what is asked of it is paid, and not recorded.
@@ -97,6 +97,8 @@ impl<'a> Backend<'a> {
 
     fn open(&self, plan: &str, about: &str, resume: bool) -> Result<Run> {
         let generator = Arc::clone(self.generator()?);
+        // A budget that cannot be kept to is said before there is a run.
+        Recorded::new(Arc::clone(&generator), Arc::new(Journal::in_memory()?), self.budget)?;
         let mode = match (resume, self.args.no_cache) {
             (true, _) => RunMode::Resume,
             (false, true) => RunMode::Fresh,
@@ -268,11 +270,12 @@ fn local_weights(_: &Config) -> bool {
     false
 }
 
+/// Where the weights of the local language model come from.
 #[cfg(feature = "neural")]
-fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
+fn local_source(config: &Config) -> Result<synth::neural::ModelSource> {
     use std::path::PathBuf;
 
-    use synth::neural::{HubModel, LocalLlm, LocalLlmSettings, ModelSource};
+    use synth::neural::{HubModel, ModelSource};
 
     let local = &config.local;
     let hub = |repo: &str| -> Result<HubModel> {
@@ -285,12 +288,32 @@ fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
             )),
         }
     };
-    let model = match local.model.as_deref() {
+    Ok(match local.model.as_deref() {
         None => ModelSource::Hub(with_token(HubModel::smollm2(model_cache(config)))),
         Some(path) if path.ends_with(".gguf") => ModelSource::Path(PathBuf::from(path)),
         Some(repo) => ModelSource::Hub(with_token(hub(repo)?)),
-    };
-    let default = LocalLlmSettings::of(model);
+    })
+}
+
+/// Whether weights must be fetched before the model can run.
+#[cfg(feature = "neural")]
+fn must_fetch(config: &Config) -> Result<bool> {
+    use synth::neural::ModelSource;
+
+    Ok(matches!(local_source(config)?, ModelSource::Hub(model) if model.cached().is_none()))
+}
+
+#[cfg(not(feature = "neural"))]
+fn must_fetch(_: &Config) -> Result<bool> {
+    Err(missing_feature("neural", "a model that runs here"))
+}
+
+#[cfg(feature = "neural")]
+fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
+    use synth::neural::{LocalLlm, LocalLlmSettings};
+
+    let local = &config.local;
+    let default = LocalLlmSettings::of(local_source(config)?);
     let settings = LocalLlmSettings {
         context: local.context.unwrap_or(default.context),
         batch: local.batch.unwrap_or(default.batch),

@@ -99,6 +99,33 @@ pub fn chosen(names: &[String], config: &FiltersConfig) -> Result<Option<Vec<Str
     }
 }
 
+/// Checks the names of filters, their settings, and that there is what they go by, before anything is paid for.
+pub fn check(names: &[String], config: &FiltersConfig, has_functions: bool, has_model: bool) -> Result<()> {
+    let chosen = chosen(names, config)?.unwrap_or_default();
+    let missing = |name: &str, what: &str, hint: &str| hinted(format!("the filter `{name}` has no {what}"), hint);
+    for name in &chosen {
+        match name.as_str() {
+            "agreement" if !has_functions => {
+                return Err(missing(name, "labeling functions to ask", "name them: --lfs spam.lf"));
+            }
+            "confidence" if !has_functions && !has_model => {
+                let hint = "name the folder of one that `synth train` wrote: --model model/";
+                return Err(missing(name, "classifier to ask", hint));
+            }
+            _ => {}
+        }
+    }
+    // Whoever makes them checks them: without texts that is quick.
+    let none: [(&str, &str); 0] = [];
+    Leftovers::new(&config.leftovers)?;
+    Language::of_codes(&config.languages)?;
+    Duplicates::new(&config.duplicates, none)?;
+    Contamination::new(&config.contamination, none)?;
+    Diversity::new(&config.diversity)?;
+    config.judge.check()?;
+    Ok(())
+}
+
 /// Whether a judge is among the filters; by default it is not.
 pub fn has_judge(names: &[String], config: &FiltersConfig) -> bool {
     or_file(names, &config.order).iter().any(|name| name.trim() == "judge")

@@ -17,7 +17,7 @@ use synth::lf::LfSet;
 use synth::{FeatureEmbed, WeakLabeler, batches};
 
 use super::Backend;
-use super::chain::chosen;
+use super::chain::check;
 use crate::args::{MaterialArgs, ModelArgs, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
@@ -60,7 +60,6 @@ pub struct Prepared {
 impl Prepared {
     /// Reads the user's records and what belongs to them; `named` are classes, each with the flag that names it.
     pub fn load(args: &MaterialArgs, named: &[(&str, &str)], config: &Config, progress: &Progress) -> Result<Self> {
-        chosen(&args.filters, &config.filters)?;
         let id = args.id.as_deref().or(config.data.id.as_deref());
         let files = or_file(&args.from, &config.data.files);
         let reader = match files.is_empty() {
@@ -89,6 +88,7 @@ impl Prepared {
             ));
         }
         let folder = args.model.as_ref().or(config.generate.model.as_ref());
+        check(&args.filters, &config.filters, functions.is_some(), folder.is_some())?;
         let model =
             folder.map(|folder| Classifier::load(folder)).transpose()?.map(|model| Arc::new(model) as Arc<dyn Predict>);
         let of_functions = functions.as_ref().map(LfSet::classes);
@@ -181,8 +181,10 @@ impl Material {
     pub fn predict(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f64>>>> {
         let Some(predictor) = self.predictor() else { return Ok(vec![None; texts.len()]) };
         let soft = match predictor.predict(&self.records.dataset(texts)) {
-            // What there is no money to ask about is not known.
-            Err(error) if GenerateError::budget_in(&*error).is_some() => return Ok(vec![None; texts.len()]),
+            // What there is no money, or nobody, to ask is not known.
+            Err(error) if GenerateError::budget_in(&*error).is_some() || GenerateError::is_of_generator(&*error) => {
+                return Ok(vec![None; texts.len()]);
+            }
             soft => soft.map_err(unboxed)?,
         };
         // A classifier always knows something.

@@ -188,8 +188,8 @@ fn the_key_is_nowhere_but_in_its_header() {
     assert!(shown.contains("is not sent to the address") && other.n_asked() > 0, "{shown}");
     assert!(!other.headers.lock().unwrap().contains(key));
     // Nor is it shown where it was written into the wrong place.
-    for wrong in ["api-key-env", "api-key", "key"] {
-        let llm = format!("[llm]\nbase-url = \"{}\"\nmodel = \"m\"\n{wrong} = \"{key}\"\n", server.url);
+    for wrong in ["api-key-env =", "api-key =", "key =", "password =", "authorization = # sk", "api-key-env"] {
+        let llm = format!("[llm]\nbase-url = \"{}\"\nmodel = \"m\"\n{wrong} \"{key}\"\n", server.url);
         project.file("synth.toml", format!("{SETTINGS}{llm}"));
         let shown = project.run("generate --class spam --n 2");
         assert!(shown.starts_with("exit code: 2") && !shown.contains(key), "{shown}");
@@ -353,6 +353,10 @@ fn a_judge_and_prompted_functions_ask_too() {
     for wrong in ["--filters agreement,lenght", "--out r.txt"] {
         assert!(ask(&format!("spam {wrong}")).starts_with("exit code: 2"), "{wrong}");
     }
+    let settings = project.read("synth.toml");
+    project.file("synth.toml", format!("{settings}[filters.judge]\ngrades = 1\n"));
+    assert!(ask("spam").contains("`grades` is 1"));
+    project.file("synth.toml", settings);
     let shown = ask("spam --filters judge --n 6 --dry-run");
     assert!(shown.contains("2 requests by m, if") && shown.contains("6 requests for the judge"), "{shown}");
     assert!(shown.contains("labeling functions that ask a model were not asked"), "{shown}");
@@ -363,6 +367,16 @@ fn a_judge_and_prompted_functions_ask_too() {
     // What there is no money to judge is left out, and what was judged is not.
     let shown = ask("spam --filters agreement,judge --n 2 --budget 2req --out r.jsonl");
     assert!(shown.contains("the budget of 2 requests was used up before it was judged"), "{shown}");
+    // Nor does `filter` say that all is well with what nobody judged.
+    let made = "{\"text\":\"one\",\"label\":\"ham\"}\n{\"text\":\"two\",\"label\":\"ham\"}\n";
+    project.file("made.jsonl", made);
+    let filter = |more: &str| {
+        project
+            .run(&format!("filter --data made.jsonl --filters judge --llm-url {url} --llm-model m --out k.jsonl{more}"))
+    };
+    let shown = filter(" --classes ham,spam --lfs spam.lf --budget 1req");
+    assert!(shown.starts_with("exit code: 1") && shown.contains("1 record was not judged"), "{shown}");
+    assert!(filter(" --lfs spam.lf").starts_with("exit code: 0"));
     let shown = ask("spam --filters agreement,judge --n 2 --out r.jsonl");
     assert!(shown.contains("kept 2 of") && shown.contains("of them free"), "{shown}");
 }

@@ -60,7 +60,12 @@ impl Filter for Agreement {
     fn judge(&mut self, batch: &[Candidate]) -> Result<Vec<Verdict>, GenerateError> {
         let soft = match self.functions.of(batch)? {
             Ok(soft) => soft,
-            Err(budget) => return Ok(batch.iter().map(|_| Verdict::unaffordable(budget)).collect()),
+            Err(budget) if batch.len() == 1 => return Ok(vec![Verdict::unaffordable(budget)]),
+            // What was answered before the budget ended is known.
+            Err(_) => {
+                let one_by_one: Result<Vec<_>, _> = batch.chunks(1).map(|one| self.judge(one)).collect();
+                return Ok(one_by_one?.concat());
+            }
         };
         let verdict = |(row, candidate): (usize, &Candidate)| {
             let Some(wanted) = candidate.wanted else { return Ok(Verdict::pass(None)) };

@@ -73,7 +73,12 @@ impl Filter for Confidence {
     fn judge(&mut self, batch: &[Candidate]) -> Result<Vec<Verdict>, GenerateError> {
         let soft = match self.model.of(batch)? {
             Ok(soft) => soft,
-            Err(budget) => return Ok(batch.iter().map(|_| Verdict::unaffordable(budget)).collect()),
+            Err(budget) if batch.len() == 1 => return Ok(vec![Verdict::unaffordable(budget)]),
+            // What was answered before the budget ended is known.
+            Err(_) => {
+                let one_by_one: Result<Vec<_>, _> = batch.chunks(1).map(|one| self.judge(one)).collect();
+                return Ok(one_by_one?.concat());
+            }
         };
         if let Some(against) = self.against {
             self.model.class_name(against)?;

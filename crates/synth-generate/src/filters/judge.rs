@@ -31,6 +31,27 @@ impl Default for JudgeSettings {
     }
 }
 
+impl JudgeSettings {
+    /// Checks that all settings are in their range.
+    ///
+    /// # Errors
+    /// One is not.
+    pub fn check(&self) -> Result<(), GenerateError> {
+        let wrong =
+            |name, value: u32, expected| Err(GenerateError::Setting { name, value: value.to_string(), expected });
+        if !(2..=100).contains(&self.grades) {
+            return wrong("grades", self.grades, "from 2 to 100");
+        }
+        if !(1..=self.grades).contains(&self.least) {
+            return wrong("least", self.least, "one of the grades");
+        }
+        if self.max_tokens == 0 {
+            return wrong("max-tokens", 0, "at least 1");
+        }
+        Ok(())
+    }
+}
+
 /// The prompt that asks for the grade of a candidate. Its form is set by the judge.
 type Rubric = Box<dyn Fn(&Candidate) -> Result<Prompt, GenerateError> + Send>;
 
@@ -58,16 +79,7 @@ impl Judge {
         generator: Arc<dyn Generator>,
         rubric: impl Fn(&Candidate) -> Result<Prompt, GenerateError> + Send + 'static,
     ) -> Result<Self, GenerateError> {
-        let wrong = |name, value: u32, expected| GenerateError::Setting { name, value: value.to_string(), expected };
-        if !(2..=100).contains(&settings.grades) {
-            return Err(wrong("grades", settings.grades, "from 2 to 100"));
-        }
-        if !(1..=settings.grades).contains(&settings.least) {
-            return Err(wrong("least", settings.least, "one of the grades"));
-        }
-        if settings.max_tokens == 0 {
-            return Err(wrong("max-tokens", 0, "at least 1"));
-        }
+        settings.check()?;
         let words = (1..=settings.grades).map(|grade| grade.to_string()).collect();
         let observer = Arc::new(Silent);
         Ok(Self { settings: settings.clone(), words, generator, rubric: Box::new(rubric), observer })

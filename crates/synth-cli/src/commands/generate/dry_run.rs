@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use synth::generate::{Axis, Budget, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Planned, Recorded, Usage};
+use synth::generate::{
+    Axis, Budget, GenerateError, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Planned, Recorded, Usage,
+};
 
 use super::{Job, Making, axes};
 use crate::generation::chain::has_judge;
@@ -30,12 +32,20 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
     let asks_functions = prepared.asks();
     let material = prepared.finish(None, config, progress)?;
     let making = Making { args, config, progress, material, prompts, plan };
-    making.plan.check(&making.material.sources)?;
+    if asks_functions {
+        // Which texts are of the class is known when they are asked.
+        making.plan.check_settings()?;
+    } else {
+        making.plan.check(&making.material.sources)?;
+    }
     let augments = making.plan.kind == Kind::Augment;
     let axes = axes(config, &args.class).into_iter();
     let mut grid = Grid::new(axes.map(|(name, values)| Axis { name, values }).collect(), making.plan.seed);
     let texts = args.n.div_ceil(making.plan.per_request as usize);
-    let planned = making.plan.requests(0, texts, &mut grid, &making.material.sources, &making.prompts)?;
+    let planned = match making.plan.requests(0, texts, &mut grid, &making.material.sources, &making.prompts) {
+        Err(GenerateError::NoSources { .. }) if asks_functions => Vec::new(),
+        planned => planned?,
+    };
     let judge = if has_judge(&args.material.filters, &config.filters) { args.n } else { 0 };
     let asks = !augments || judge > 0;
     let counter = match asks && !backend.must_fetch()? {
@@ -74,7 +84,7 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
         text.push_str("labeling functions that ask a model were not asked: what they vote is not known here\n");
     }
     if asks && backend.must_fetch()? {
-        text.push_str("the weights of the model (145 MB) are fetched first\n");
+        text.push_str("the weights of the model are fetched first\n");
     }
     if asks {
         text.push_str(&format!("the budget is {}\n", backend.budget()));
