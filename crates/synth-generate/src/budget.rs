@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::generator::MICRODOLLARS;
-use crate::{GenerateError, Price, Usage};
+use crate::{GenerateError, Generator, Price, Usage};
 
 /// How much a run may spend.
 ///
@@ -18,6 +18,19 @@ pub enum Budget {
     Tokens(u64),
     /// So many millionths of a dollar.
     Microdollars(u64),
+}
+
+impl Budget {
+    /// Checks that what a generator is asked can be counted in this budget.
+    ///
+    /// # Errors
+    /// The budget is money and the generator has no price.
+    pub fn check(self, generator: &dyn Generator) -> Result<(), GenerateError> {
+        match (self, generator.price()) {
+            (Self::Microdollars(_), None) => Err(GenerateError::NoPrice { model: generator.model().to_owned() }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for Budget {

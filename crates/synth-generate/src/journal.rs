@@ -77,7 +77,8 @@ pub enum RunMode {
     Cached,
     /// Answers of other runs are not used: everything is asked anew.
     Fresh,
-    /// The last run of the same plan goes on, cached or fresh as it was, if it is unfinished.
+    /// The last run of the same plan goes on, cached or fresh as it was, if it is unfinished. One that ended before it was
+    /// answered anything stands behind an unfinished one before it.
     Resume,
 }
 
@@ -104,9 +105,13 @@ impl Journal {
         let failed = |source| failed(&path, source);
         let (run, fresh) = match mode {
             RunMode::Resume => {
-                // A run that ended before it was answered anything is no work to go on with, if there is other.
+                // A run that ended before it was answered anything is no work to go on with where an unfinished one
+                // stands right before such runs.
                 let last = "SELECT id, fresh, finished FROM runs WHERE plan = ?1
-                    ORDER BY finished = 0 AND NOT EXISTS (SELECT 1 FROM responses WHERE run = runs.id), id DESC LIMIT 1";
+                    AND id >= (SELECT max(id) FROM runs WHERE plan = ?1
+                        AND (finished = 1 OR EXISTS (SELECT 1 FROM responses WHERE run = runs.id))
+                        UNION ALL SELECT 0 ORDER BY 1 DESC LIMIT 1)
+                    ORDER BY finished, NOT EXISTS (SELECT 1 FROM responses WHERE run = runs.id), id DESC LIMIT 1";
                 let row = connection.query_row(last, [plan.as_str()], |row| {
                     Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
                 });
@@ -304,6 +309,24 @@ mod tests {
         // Once a later run of the plan has come to its end, the one that was given up is not resumed.
         Journal::open(&path, "p", "a", RunMode::Cached).unwrap().finish().unwrap();
         assert!(matches!(Journal::open(&path, "p", "a", RunMode::Resume), Err(GenerateError::NothingToResume { .. })));
+    }
+
+    #[test]
+    fn a_run_without_an_answer_hides_no_work_and_is_not_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.sqlite");
+        let key = Key::of(&Echo, &request(1));
+        let open = |mode| Journal::open(&path, "p", "a", mode);
+        let work = open(RunMode::Cached).unwrap();
+        work.record("echo", &[(key, &request(1), &response("x"))]).unwrap();
+        open(RunMode::Cached).unwrap();
+        let resumed = open(RunMode::Resume).unwrap();
+        assert_eq!(resumed.look_up(&[key]).unwrap(), [Some(recalled("x", true))], "the one with an answer");
+        resumed.finish().unwrap();
+        // Of the two, nothing is left but the empty one, which came later.
+        assert_eq!(open(RunMode::Resume).unwrap().look_up(&[key]).unwrap(), [Some(recalled("x", false))]);
+        open(RunMode::Cached).unwrap().finish().unwrap();
+        assert!(matches!(open(RunMode::Resume), Err(GenerateError::NothingToResume { .. })));
     }
 
     #[test]

@@ -279,14 +279,11 @@ fn report(observer: &dyn Observer, generator: &Recorded, outcome: &Outcome) {
 mod tests {
     use std::sync::Arc;
 
-    use rand::SeedableRng;
-    use rand::seq::SliceRandom;
-    use rand_chacha::ChaCha8Rng;
     use synth_core::{ClassSet, Silent};
 
     use super::*;
-    use crate::testing::{Counting, Echo};
-    use crate::{Filter, Journal, Kind, Price, Request, Sampling, Sink, Verdict};
+    use crate::testing::Counting;
+    use crate::{Filter, Journal, Kind, Sampling, Verdict};
 
     /// Drops what was made from an even seed.
     struct Odd;
@@ -351,52 +348,16 @@ mod tests {
         assert_eq!((&again.kept, asked.len()), (&outcome.kept, 0));
     }
 
-    /// Answers as [`Echo`], one by one in an order by chance.
-    struct Shuffled(u64);
-
-    impl Generator for Shuffled {
-        fn fingerprint(&self) -> String {
-            Echo.fingerprint()
-        }
-
-        fn model(&self) -> &str {
-            "echo"
-        }
-
-        fn price(&self) -> Option<Price> {
-            Echo.price()
-        }
-
-        fn n_tokens(&self, text: &str) -> u64 {
-            Echo.n_tokens(text)
-        }
-
-        fn generate(
-            &self,
-            requests: &[Request],
-            observer: &dyn Observer,
-            sink: &mut Sink<'_>,
-        ) -> Result<(), GenerateError> {
-            let mut all = Vec::new();
-            Echo.generate(requests, observer, &mut |answers| {
-                all.extend(answers);
-                ControlFlow::Continue(())
-            })?;
-            all.shuffle(&mut ChaCha8Rng::seed_from_u64(self.0));
-            for answer in all {
-                if sink(vec![answer]).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        }
-    }
-
     #[test]
     fn the_same_responses_give_the_same_rows_in_whatever_order() {
         let rows = |order: u64| {
             let journal = Arc::new(Journal::in_memory().unwrap());
-            let recorded = Recorded::new(Arc::new(Shuffled(order)), journal, Budget::default()).unwrap();
+            let recorded = Recorded::new(
+                Arc::new(Counting { order: Some(order), ..Counting::default() }),
+                journal,
+                Budget::default(),
+            )
+            .unwrap();
             let (plan, sources, prompts) = (plan(), Sources::default(), Prompts::built_in());
             let pipeline =
                 Pipeline { plan: &plan, sources: &sources, prompts: &prompts, generator: &recorded, round: 8 };

@@ -50,9 +50,7 @@ impl Recorded {
     /// # Errors
     /// The budget is money and the generator has no price.
     pub fn new(generator: Arc<dyn Generator>, journal: Arc<Journal>, budget: Budget) -> Result<Self, GenerateError> {
-        if matches!(budget, Budget::Microdollars(_)) && generator.price().is_none() {
-            return Err(GenerateError::NoPrice { model: generator.model().to_owned() });
-        }
+        budget.check(&*generator)?;
         let account = Account { spent: Spent::nothing(), paid: HashSet::new() };
         Ok(Self { generator, journal, budget, account: Arc::new(Mutex::new(account)) })
     }

@@ -3,6 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use synth_core::Observer;
 
 use crate::{Answer, AnswerForm, GenerateError, Generator, Input, Price, Prompt, Request, Response, Sink, Usage};
@@ -52,6 +55,8 @@ fn echo(request: &Request) -> Response {
 pub(crate) struct Counting {
     pub(crate) asked: Mutex<Vec<u64>>,
     pub(crate) failing: Vec<u64>,
+    /// The seed of the order in which it answers; in that of the requests without one.
+    pub(crate) order: Option<u64>,
 }
 
 impl Generator for Counting {
@@ -73,7 +78,11 @@ impl Generator for Counting {
 
     fn generate(&self, requests: &[Request], _: &dyn Observer, sink: &mut Sink<'_>) -> Result<(), GenerateError> {
         self.asked.lock().unwrap().extend(requests.iter().map(|request| request.seed));
-        for (index, request) in requests.iter().enumerate() {
+        let mut requests: Vec<(usize, &Request)> = requests.iter().enumerate().collect();
+        if let Some(order) = self.order {
+            requests.shuffle(&mut ChaCha8Rng::seed_from_u64(order));
+        }
+        for (index, request) in requests {
             let result = match self.failing.contains(&request.seed) {
                 false => Ok(echo(request)),
                 true => Err(GenerateError::Generator { generator: "echo".to_owned(), source: "silence".into() }),

@@ -13,16 +13,16 @@ use serde::Serialize;
 use synth::batches;
 use synth::core::{ClassId, Dataset, Event, Observer, Stage};
 use synth::generate::{Candidate, Dropped, PROVENANCE, Provenance, provenance_column, provenance_field};
+use synth::io::RecordWriter;
 use synth::io::gold::GoldColumn;
 use synth::io::ids::IdColumn;
-use synth::io::{Reader, RecordWriter};
 
 use crate::args::{Common, FilterArgs};
 use crate::commands::generate::prompts;
 use crate::config::Config;
 use crate::errors::{FOUND, hinted, unboxed};
 use crate::generation::chain::{Maker, Rubric, has_judge};
-use crate::generation::material::{record_args, text_field};
+use crate::generation::material::{record_args, text_field, values};
 use crate::generation::provenance::provenance;
 use crate::generation::report::{self, FilterYield};
 use crate::generation::{Backend, Prepared};
@@ -92,16 +92,16 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
             "name its field: --wanted FIELD",
         ));
     }
-    let rubric = Rubric::new(prompts(config)?, prepared.classes(), config);
+    let rubric = match has_judge(&args.material.filters, &config.filters) {
+        true => Some(Rubric::new(prompts(config)?, prepared.classes(), config)),
+        false => None,
+    };
     let mut writer = RecordWriter::create(&args.out, &with_provenance(&schema))?;
     let dropped_schema = with_reasons(&schema);
     let mut dropped_writer =
         args.dropped.as_ref().map(|path| RecordWriter::create(path, &dropped_schema)).transpose()?;
     let material = prepared.finish(Some(&backend), config, progress)?;
-    let judge = match has_judge(&args.material.filters, &config.filters) {
-        true => Some((backend.recorded()?.clone(), rubric)),
-        false => None,
-    };
+    let judge = rubric.map(|rubric| Ok::<_, anyhow::Error>((backend.recorded()?.clone(), rubric))).transpose()?;
     let maker =
         Maker { settings: config, material: &material, kind: None, class: None, against: None, judge, progress };
     let mut filters = maker.chain(&args.material.filters)?;
@@ -129,18 +129,6 @@ fn filter(args: &FilterArgs, config: &Config, progress: &Progress) -> Result<Sum
     dropped_writer.map_or(Ok(()), RecordWriter::finish)?;
     summary.filters = report::yields(filters.tallies());
     Ok(summary)
-}
-
-/// The values of a field.
-fn values(reader: &Reader, field: &str) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for batch in batches(reader)? {
-        let batch = batch.map_err(unboxed)?;
-        let Some(column) = batch.column(field) else { break };
-        let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
-        found.extend(names.filter(|name| !name.is_empty()));
-    }
-    Ok(found)
 }
 
 /// The texts of a batch as candidates; the seed holds the row, by which they are found again.

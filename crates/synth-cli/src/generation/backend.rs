@@ -98,7 +98,7 @@ impl<'a> Backend<'a> {
     fn open(&self, plan: &str, about: &str, resume: bool) -> Result<Run> {
         let generator = Arc::clone(self.generator()?);
         // A budget that cannot be kept to is said before there is a run.
-        Recorded::new(Arc::clone(&generator), Arc::new(Journal::in_memory()?), self.budget)?;
+        self.budget.check(&*generator)?;
         let mode = match (resume, self.args.no_cache) {
             (true, _) => RunMode::Resume,
             (false, true) => RunMode::Fresh,

@@ -389,13 +389,7 @@ fn classes(
     if let Some(reader) = reader {
         let written = written_labels(&reader.schema()).then_some("label");
         if let Some(field) = gold.or(written) {
-            found = BTreeSet::new();
-            for batch in batches(reader)? {
-                let batch = batch.map_err(unboxed)?;
-                let Some(column) = batch.column(field) else { break };
-                let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
-                found.extend(names.filter(|name| !name.is_empty()));
-            }
+            found = values(reader, field)?;
         }
     }
     if found.is_empty() && named.is_empty() {
@@ -427,6 +421,18 @@ fn held_out(reader: &Reader, id: Option<&str>, text_field: &str) -> Result<Vec<(
         all.extend((0..batch.n_rows()).filter(is_held_out).filter_map(text));
     }
     Ok(all)
+}
+
+/// The values of a field, as text; none where it does not exist.
+pub fn values(reader: &Reader, field: &str) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for batch in batches(reader)? {
+        let batch = batch.map_err(unboxed)?;
+        let Some(column) = batch.column(field) else { break };
+        let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
+        found.extend(names.filter(|name| !name.is_empty()));
+    }
+    Ok(found)
 }
 
 /// Ids and texts of evaluation sets.

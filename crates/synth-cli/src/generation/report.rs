@@ -83,7 +83,7 @@ pub fn spent(requests: u64, recorded: u64, usage: Usage, dollars: Option<f64>) -
     if recorded > 0 {
         text.push_str(&format!(" ({recorded} of them free, from the journal)"));
     }
-    let tokens = usage.prompt_tokens + usage.completion_tokens;
+    let tokens = usage.total();
     if tokens > 0 {
         text.push_str(&format!(", {tokens} tokens"));
     }
