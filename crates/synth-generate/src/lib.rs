@@ -75,6 +75,7 @@ mod soft;
 mod sources;
 #[cfg(test)]
 mod testing;
+mod translation;
 
 pub use answer::one_of;
 pub use augment::{Augmenter, AugmenterSettings};
@@ -106,3 +107,4 @@ pub use records::TextRecords;
 pub use rows::{PROVENANCE, provenance_column, provenance_field, rows, rows_schema};
 pub use soft::{Wish, soft_labels};
 pub use sources::{Source, Sources};
+pub use translation::{BackTranslator, CommandTranslator, Pivot, Sentence, TextToTranslate, Translate, by_sentences};

@@ -48,6 +48,14 @@ pub enum NeuralError {
         /// What is wrong with it.
         source: BoxError,
     },
+    /// A file that would run code where other programs open it.
+    #[error("`{path}` holds more than weights, and is not read: {what}")]
+    Code {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        what: String,
+    },
     /// A model of a family that is not known here.
     #[error("`{path}` holds a model of the architecture `{got}`, known is {known}")]
     Architecture {
@@ -157,6 +165,7 @@ impl NeuralError {
             Self::ModelFile { .. } => {
                 vec!["fetch the files again, all of the same model: weights and `config.json` must agree".into()]
             }
+            Self::Code { .. } => vec!["use a model in safetensors, from an author whom you trust".into()],
             Self::Damaged { .. } => vec!["fetch the file again: it may be cut off, or of another format".into()],
             Self::Architecture { .. } | Self::Unsupported { .. } => {
                 vec![

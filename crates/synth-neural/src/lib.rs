@@ -23,22 +23,29 @@
 //! computes with (F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q6_K). Others are refused by name.
 
 mod chat;
+mod dense;
 mod error;
 mod gguf;
 mod hub;
 mod linear;
 mod llama;
 mod local_llm;
+mod marian;
 mod model_folder;
 mod parallel;
 mod sampling;
 mod sentence_embedder;
+mod sentence_piece;
 #[cfg(test)]
 mod tiny;
 mod tokenizer;
+mod translator;
+mod vectors;
+mod weights;
 
 pub use error::NeuralError;
 pub use hub::{Download, HubModel, HubToken, OnDownload};
 pub use local_llm::{GreedyToken, LocalLlm, LocalLlmSettings, ModelSource};
 pub use model_folder::ModelFolder;
 pub use sentence_embedder::{SentenceEmbedder, SentenceEmbedderSettings};
+pub use translator::{Translator, TranslatorSettings};

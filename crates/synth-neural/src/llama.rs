@@ -13,6 +13,7 @@ use crate::NeuralError;
 use crate::gguf::{Gguf, Value};
 use crate::linear::{Linear, numbers};
 use crate::parallel::each;
+use crate::vectors::{add, attend};
 
 /// The architectures that are known, as GGUF files name them.
 const KNOWN: &str = "llama";
@@ -242,19 +243,10 @@ impl Llama {
             let (run, seen) = places[unit / n_kv_heads];
             let from = unit % n_kv_heads * head;
             let past = || runs[run].sequence.past(layer, n_kv_heads * head).take(seen);
-            let mut weights = vec![0.0; seen];
             for (attended, query) in attended.chunks_exact_mut(head).zip(queries.chunks_exact(head)) {
-                let scale = 1.0 / (head as f32).sqrt();
-                for (weight, (key, _)) in weights.iter_mut().zip(past()) {
-                    *weight = scale * dot(query, &key[from..from + head]);
-                }
-                let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
-                let sum: f32 = weights.iter().sum();
-                for (weight, (_, value)) in weights.iter().zip(past()) {
-                    let share = weight / sum;
-                    attended.iter_mut().zip(&value[from..from + head]).for_each(|(a, v)| *a += share * v);
-                }
+                attend(attended, query, || {
+                    past().map(|(key, value)| (&key[from..from + head], &value[from..from + head]))
+                });
             }
         });
         attended
@@ -287,23 +279,6 @@ impl Tensors<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// The sum of products, in eight sums side by side: the compiler makes one vector of them.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for ((sum, x), y) in sums.iter_mut().zip(a).zip(b) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
-fn add(states: &mut [f32], more: &[f32]) {
-    states.iter_mut().zip(more).for_each(|(state, more)| *state += more);
 }
 
 impl Cache {
@@ -438,12 +413,6 @@ mod tests {
         model.rotate(&mut row, &[rotation]);
         assert!((row[0] - (2f32.cos() - 2.0 * 2f32.sin())).abs() < 1e-6);
         assert!((row[1] - (2f32.sin() + 2.0 * 2f32.cos())).abs() < 1e-6);
-    }
-
-    #[test]
-    fn products_of_any_length() {
-        let a: Vec<f32> = (0..19).map(|x| x as f32).collect();
-        assert_eq!(dot(&a, &a), (0..19).map(|x| (x * x) as f32).sum::<f32>());
     }
 
     #[test]

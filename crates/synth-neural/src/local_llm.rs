@@ -2,8 +2,7 @@
 
 mod batch;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use synth_core::{Observer, Silent};
 use synth_generate::{GenerateError, Generator, Input, Price, Prompt, Request, Sink};
@@ -14,6 +13,7 @@ use crate::chat::ChatTemplate;
 use crate::gguf::{Gguf, Value};
 use crate::hub::{HubModel, OnDownload};
 use crate::llama::{Llama, Run, Sequence};
+use crate::model_folder::digest;
 use crate::sampling::{Sampler, most_probable};
 use crate::tokenizer::Tokenizer;
 
@@ -132,7 +132,7 @@ impl LocalLlm {
         let tokenizer = Tokenizer::of(&gguf)?;
         let template = gguf.get("tokenizer.chat_template").and_then(Value::string);
         let template = ChatTemplate::of(template, tokenizer.special(), &name)?;
-        let fingerprint = format!("local-llm/{ALGORITHM} llama blake3:{}", hash(&path)?);
+        let fingerprint = format!("local-llm/{ALGORITHM} llama blake3:{}", digest([path.as_path()])?);
         let (context, batch) = (settings.context.min(llama.context()), settings.batch);
         Ok(Self { llama, tokenizer, template, name, fingerprint, context, batch })
     }
@@ -234,13 +234,6 @@ impl LocalLlm {
     fn failed(&self, error: NeuralError) -> GenerateError {
         GenerateError::Generator { generator: format!("the local model `{}`", self.name), source: error.into() }
     }
-}
-
-fn hash(path: &Path) -> Result<blake3::Hash, NeuralError> {
-    let mut hasher = blake3::Hasher::new();
-    let hashed = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
-    hashed.map_err(|source| NeuralError::File { what: "read", path: path.to_owned(), source })?;
-    Ok(hasher.finalize())
 }
 
 impl Generator for LocalLlm {

@@ -59,6 +59,16 @@ impl ModelFolder {
     }
 }
 
+/// BLAKE3 of files, one after the other.
+pub(crate) fn digest<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<blake3::Hash, NeuralError> {
+    let mut hasher = blake3::Hasher::new();
+    for path in paths {
+        let failed = |source| NeuralError::File { what: "read", path: path.to_owned(), source };
+        std::io::copy(&mut std::fs::File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
+    }
+    Ok(hasher.finalize())
+}
+
 /// The bytes of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, NeuralError> {
     std::fs::read(path).map_err(|source| NeuralError::File { what: "read", path: path.to_owned(), source })

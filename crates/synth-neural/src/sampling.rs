@@ -24,9 +24,15 @@ const FIRST_LOOK: usize = 128;
 impl Sampler {
     /// For a choice of a request: the random numbers depend on these two alone.
     pub(crate) fn new(sampling: Sampling, seed: u64, choice: u32) -> Self {
+        Self::of_part(sampling, seed, choice, 0)
+    }
+
+    /// For a part of a choice that is made by itself, as a sentence.
+    pub(crate) fn of_part(sampling: Sampling, seed: u64, choice: u32, part: u32) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..12].copy_from_slice(&choice.to_le_bytes());
+        key[12..16].copy_from_slice(&part.to_le_bytes());
         Self { sampling, random: ChaCha8Rng::from_seed(key), seen: Vec::new() }
     }
 

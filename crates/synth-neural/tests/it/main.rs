@@ -2,4 +2,5 @@
 
 mod bert;
 mod hub;
+mod marian;
 mod real;

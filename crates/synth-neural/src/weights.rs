@@ -1,0 +1,195 @@
+//! The tensors of a model, from a file of safetensors or of PyTorch.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use candle_core::pickle::{Object, PthTensors, Stack};
+use candle_core::{DType, Device, Tensor};
+use synth_core::BoxError;
+
+use crate::NeuralError;
+use crate::hub::OnDownload;
+use crate::model_folder::{ModelFolder, read};
+
+/// The tensors of a model by name, as 32-bit numbers on the processor, each of which is finite.
+pub(crate) struct Weights {
+    path: PathBuf,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Weights {
+    /// Reads the weights of a model: safetensors if there are any, else a file of PyTorch.
+    ///
+    /// # Errors
+    /// There is neither; the file is damaged; it holds code; a number in it is none.
+    pub(crate) fn of(
+        folder: &ModelFolder,
+        safetensors: &str,
+        pytorch: &str,
+        on_download: &mut OnDownload<'_>,
+    ) -> Result<Self, NeuralError> {
+        let path = match folder.optional_file(safetensors, on_download)? {
+            Some(path) => path,
+            None => match folder.optional_file(pytorch, on_download)? {
+                Some(path) => path,
+                // Its absence is told with the name of the file that is preferred.
+                None => folder.file(safetensors, on_download)?,
+            },
+        };
+        Self::read(&path)
+    }
+
+    /// Reads a file, by the end of its name: `.safetensors`, or `.bin`, `.pt` or `.pth`.
+    pub(crate) fn read(path: &Path) -> Result<Self, NeuralError> {
+        let is_pytorch = path.extension().is_some_and(|ext| ext == "bin" || ext == "pt" || ext == "pth");
+        let tensors = if is_pytorch { of_pytorch(path) } else { of_safetensors(path) };
+        let tensors = tensors.map_err(|problem| problem.at(path))?;
+        let mut weights = Self { path: path.to_owned(), tensors: HashMap::with_capacity(tensors.len()) };
+        for (name, tensor) in tensors {
+            // Counters that go with some layers are no weights.
+            if tensor.dtype().is_int() {
+                continue;
+            }
+            let tensor = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.contiguous());
+            let tensor = tensor.map_err(|error| weights.damaged(error))?;
+            let numbers: Vec<f32> =
+                tensor.flatten_all().and_then(|all| all.to_vec1()).map_err(|e| weights.damaged(e))?;
+            if let Some(wrong) = numbers.iter().find(|number| !number.is_finite()) {
+                return Err(weights.damaged(format!("the tensor `{name}` holds {wrong}")));
+            }
+            weights.tensors.insert(name, tensor);
+        }
+        Ok(weights)
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// A tensor of a shape.
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, NeuralError> {
+        let Some(tensor) = self.tensors.get(name) else {
+            return Err(self.damaged(format!("it has no tensor `{name}`, of {shape:?}")));
+        };
+        if tensor.dims() != shape {
+            let got = tensor.dims();
+            return Err(self.damaged(format!("the tensor `{name}` is {got:?}, by the settings it should be {shape:?}")));
+        }
+        Ok(tensor.clone())
+    }
+
+    /// The numbers of a tensor of a shape.
+    pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, NeuralError> {
+        let tensor = self.tensor(name, shape)?;
+        tensor.flatten_all().and_then(|all| all.to_vec1()).map_err(|error| self.damaged(error))
+    }
+
+    /// All of them.
+    #[expect(dead_code, reason = "a model of candle takes them as they are")]
+    pub(crate) fn into_tensors(self) -> HashMap<String, Tensor> {
+        self.tensors
+    }
+
+    fn damaged(&self, source: impl Into<BoxError>) -> NeuralError {
+        NeuralError::ModelFile { path: self.path.clone(), source: source.into() }
+    }
+}
+
+/// Why a file cannot be read.
+enum Problem {
+    Whole(NeuralError),
+    Damaged(BoxError),
+    Code(String),
+}
+
+impl Problem {
+    fn at(self, path: &Path) -> NeuralError {
+        match self {
+            Self::Whole(error) => error,
+            Self::Damaged(source) => NeuralError::ModelFile { path: path.to_owned(), source },
+            Self::Code(what) => NeuralError::Code { path: path.to_owned(), what },
+        }
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::Damaged(error.into())
+    }
+}
+
+fn of_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, Problem> {
+    let bytes = read(path).map_err(Problem::Whole)?;
+    Ok(candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?.into_iter().collect())
+}
+
+/// What the files that `torch.save` writes of weights build: nothing of it runs code.
+const HARMLESS: [(&str, &str); 4] = [
+    ("torch._utils", "_rebuild_tensor_v2"),
+    ("torch._utils", "_rebuild_parameter"),
+    ("collections", "OrderedDict"),
+    ("torch", "Size"),
+];
+
+/// A file of `torch.save`: an archive with a pickle, a program that builds Python objects. Candle's reader runs none of
+/// it; a file that would call anything but what builds tensors is refused all the same, as its author meant harm.
+fn of_pytorch(path: &Path) -> Result<Vec<(String, Tensor)>, Problem> {
+    let file = File::open(path)
+        .map_err(|source| Problem::Whole(NeuralError::File { what: "read", path: path.to_owned(), source }))?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        format!(
+            "it is no archive of PyTorch ({error}); files from before PyTorch 1.6 are to be saved anew, as safetensors"
+        )
+    })?;
+    let names: Vec<String> =
+        archive.file_names().map(|name| Ok(name?.into_owned())).collect::<zip::result::ZipResult<_>>()?;
+    for name in names.iter().filter(|name| name.ends_with("data.pkl")) {
+        let mut pickle = BufReader::new(archive.by_name(name)?);
+        let mut stack = Stack::empty();
+        // Step by step, as nothing of it may be missed. What cannot be followed may be anything.
+        while !stack.read(&mut pickle).map_err(|error| Problem::Code(error.to_string()))? {
+            stack.stack().last().map_or(Ok(()), check)?;
+        }
+    }
+    let tensors = PthTensors::new(path, None)?;
+    let mut names: Vec<&String> = tensors.tensor_infos().keys().collect();
+    names.sort_unstable();
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let tensor = tensors.get(name)?.ok_or_else(|| format!("the tensor `{name}` has no numbers"))?;
+        found.push((name.clone(), tensor));
+    }
+    Ok(found)
+}
+
+/// Checks an object as it is built: classes and functions, and, as candle's reader relies on it, the number of arguments
+/// of those that build tensors.
+fn check(object: &Object) -> Result<(), Problem> {
+    let n_of = |object: &Object| if let Object::Tuple(all) = object { all.len() } else { 0 };
+    match object {
+        Object::Class { module_name, class_name } => {
+            let is_storage = module_name == "torch" && class_name.ends_with("Storage");
+            if is_storage || HARMLESS.contains(&(module_name, class_name)) {
+                return Ok(());
+            }
+            Err(Problem::Code(format!("a call of `{module_name}.{class_name}`")))
+        }
+        Object::PersistentLoad(id) if n_of(id) < 5 => Err("a tensor without numbers".into()),
+        Object::Reduce { callable, args } => {
+            let least = match &**callable {
+                Object::Class { class_name, .. } if class_name == "_rebuild_tensor_v2" => 4,
+                Object::Class { .. } => 1,
+                _ => return Err(Problem::Code("a call of what it makes".into())),
+            };
+            if n_of(args) < least { Err("a tensor without a shape".into()) } else { Ok(()) }
+        }
+        _ => Ok(()),
+    }
+}
