@@ -14,6 +14,7 @@ mod local_llm;
 mod logistic;
 mod near_duplicates;
 mod rows;
+mod translation;
 mod worth_it;
 
 const USAGE: &str = "\
@@ -31,6 +32,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   worth-it DIR          end models on 20 gold rows a class of youtube and trec, without and with examples by the local
                         model, whose answers are kept in DIR; SYNTH_SMOLLM2 is its GGUF file
   near-duplicates DIR   near duplicates among 100,000 texts, left in DIR for bench/peers/datasketch_minhash.py
+  translation DIR       translation with the model in DIR: tokens per CPU second; called by bench/marian.sh
   rows N FILE           writes N generated records as JSONL, for bench/large.sh
 DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
 the generated matrices and texts (default $PEER_DATA).";
@@ -65,6 +67,10 @@ fn main() -> anyhow::Result<()> {
         },
         Some("near-duplicates") => match args.get(1) {
             Some(folder) => near_duplicates::run(folder.as_ref()),
+            None => anyhow::bail!("{USAGE}"),
+        },
+        Some("translation") => match args.get(1) {
+            Some(folder) => translation::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),
         },
         Some("rows") => match &args[1..] {
