@@ -137,7 +137,9 @@ fn synth_label_sees_votes_and_never_a_record() {
 fn only_the_program_prints_reads_the_environment_or_exits() {
     let mut wrong = Vec::new();
     for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "synth-cli") {
-        wrong.extend(std_modules(&format!("crates/{name}/src"), &["env", "process"]));
+        let found = std_modules(&format!("crates/{name}/src"), &["env", "process"]);
+        // The one place that starts a program, which the user names.
+        wrong.extend(found.into_iter().filter(|found| !found.contains("/translation/command.rs uses std::process")));
         // The lints forbid printing and exiting; here: nobody switches them off.
         for source in sources(&format!("crates/{name}")) {
             for lint in ["print_stdout", "print_stderr", "clippy::exit", "clippy::all", "disallowed_methods"] {

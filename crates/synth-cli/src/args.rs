@@ -419,6 +419,8 @@ pub enum MadeKind {
     EdgeCases,
     /// Texts of the class with words changed; needs no model
     Augment,
+    /// Texts of the class, translated into other languages and back, see --pivot
+    BackTranslation,
 }
 
 #[derive(Debug, Args)]
@@ -440,6 +442,9 @@ pub struct GenerateArgs {
     /// The class at whose border edge cases lie
     #[arg(long, value_name = "Y")]
     pub against: Option<String>,
+    /// The languages that back-translation goes by [default: `pivots` of [translate] in synth.toml]
+    #[arg(long, value_name = "FR,DE", value_delimiter = ',')]
+    pub pivot: Vec<String>,
     #[command(flatten)]
     pub material: MaterialArgs,
     /// Decides everything that is drawn [default: 0]

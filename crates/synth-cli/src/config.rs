@@ -28,6 +28,24 @@ pub struct Config {
     pub llm: LlmConfig,
     pub local: LocalConfig,
     pub embed: EmbedConfig,
+    pub translate: TranslateConfig,
+}
+
+/// How texts are translated there and back.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TranslateConfig {
+    /// The code of the language of the texts; default `en`.
+    pub language: Option<String>,
+    /// Codes of the languages that texts are translated by.
+    pub pivots: Vec<String>,
+    /// A folder, or the name of a repository on the hub, with `{from}` and `{to}` in it.
+    pub model: Option<String>,
+    /// In place of a model a program, with `{from}` and `{to}` among its arguments.
+    pub command: Option<String>,
+    pub beams: Option<usize>,
+    /// Sentences at once.
+    pub batch: Option<usize>,
 }
 
 /// A model of sentence embeddings.
@@ -200,6 +218,13 @@ impl Config {
         }
         if let Some(model) = config.embed.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
             *model = folder.join(&*model).to_string_lossy().into_owned();
+        }
+        if let Some(model) = config.translate.model.as_mut() {
+            // Of a pair of languages there is a folder, of the template there is none.
+            let parent = Path::new(&**model).parent().unwrap_or(Path::new(""));
+            if folder.join(parent).is_dir() && parent.components().next().is_some() {
+                *model = folder.join(&**model).to_string_lossy().into_owned();
+            }
         }
         config.folder = folder;
         Ok(config)

@@ -24,7 +24,7 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
-    /// What was done: `examples`, `paraphrase`, `edge-cases`, `augment`.
+    /// What was done: `examples`, `paraphrase`, `edge-cases`, `augment`, `back-translation`.
     pub kind: String,
     /// [`Generator::fingerprint`](crate::Generator::fingerprint).
     pub generator: String,

@@ -90,7 +90,7 @@ pub use error::GenerateError;
 pub use filter::{Filter, Verdict};
 pub use filters::{
     Agreement, AgreementSettings, Confidence, ConfidenceSettings, Contamination, ContaminationSettings, Diversity,
-    DiversitySettings, Duplicates, DuplicatesSettings, Frechet, FrechetSettings, Judge, JudgeSettings, Language,
+    DiversitySettings, Duplicates, DuplicatesSettings, Facts, Frechet, FrechetSettings, Judge, JudgeSettings, Language,
     Leftovers, LeftoversSettings, Length, Meaning, MeaningSettings,
 };
 pub use generator::{

@@ -20,6 +20,8 @@ pub enum Kind {
     EdgeCases,
     /// Texts of the class with words changed.
     Augment,
+    /// Texts of the class, translated there and back.
+    BackTranslation,
 }
 
 impl Kind {
@@ -30,7 +32,18 @@ impl Kind {
             Self::Paraphrase => "paraphrase",
             Self::EdgeCases => "edge-cases",
             Self::Augment => "augment",
+            Self::BackTranslation => "back-translation",
         }
+    }
+
+    /// Whether a language model is prompted for it; else something changes texts by itself.
+    pub fn is_prompted(self) -> bool {
+        !matches!(self, Self::Augment | Self::BackTranslation)
+    }
+
+    /// Whether it is made from a text of the class.
+    pub fn rewrites(self) -> bool {
+        self == Self::Paraphrase || !self.is_prompted()
     }
 }
 
@@ -91,7 +104,7 @@ impl Plan {
     /// As [`Plan::check_settings`]; no text of the class to rewrite.
     pub fn check(&self, sources: &Sources) -> Result<(), GenerateError> {
         self.check_settings()?;
-        if matches!(self.kind, Kind::Paraphrase | Kind::Augment) && sources.of_class(self.class).len() == 0 {
+        if self.kind.rewrites() && sources.of_class(self.class).len() == 0 {
             return Err(GenerateError::NoSources {
                 class: self.classes.name(self.class).to_owned(),
                 kind: self.kind.name(),
@@ -149,7 +162,7 @@ impl Plan {
             .map(|(cell, position)| {
                 let attributes = grid.attributes(cell);
                 let planned = match self.kind {
-                    Kind::Augment => self.augmented(position, sources)?,
+                    kind if !kind.is_prompted() => self.changed(position, sources)?,
                     _ => self.prompted(position, &attributes, sources, prompts)?,
                 };
                 Ok(Planned { cell, attributes, ..planned })
@@ -157,7 +170,7 @@ impl Plan {
             .collect()
     }
 
-    fn augmented(&self, position: u64, sources: &Sources) -> Result<Planned, GenerateError> {
+    fn changed(&self, position: u64, sources: &Sources) -> Result<Planned, GenerateError> {
         /// How many other texts may lend sentences.
         const OTHERS: usize = 3;
         let source = self.source(position, sources)?;
@@ -222,7 +235,7 @@ impl Plan {
                 shown = [examples, contrasts].concat();
                 PromptKind::EdgeCases
             }
-            Kind::Examples | Kind::Augment => {
+            Kind::Examples | Kind::Augment | Kind::BackTranslation => {
                 let examples = sources.few_shot(self.class, self.few_shot, self.seed, position);
                 // A small model takes whatever it sees for what is wanted.
                 let contrasts = match self.list && !examples.is_empty() {

@@ -23,6 +23,7 @@ use crate::errors::{FOUND, hinted};
 use crate::generation::chain::{Maker, Rubric, class_text, domain, has_judge};
 use crate::generation::material::known;
 use crate::generation::report::{self, FilterYield, Likeness};
+use crate::generation::translation::{back_translator, languages};
 use crate::generation::{Backend, Material, Prepared};
 use crate::inputs;
 use crate::output;
@@ -101,14 +102,18 @@ impl<'a> Job<'a> {
             MadeKind::Paraphrase => Kind::Paraphrase,
             MadeKind::EdgeCases => Kind::EdgeCases,
             MadeKind::Augment => Kind::Augment,
+            MadeKind::BackTranslation => Kind::BackTranslation,
         };
         check_combination(args, kind)?;
+        if kind == Kind::BackTranslation {
+            languages(&args.pivot, config)?;
+        }
         let prompts = prompts(config)?;
         let backend = Backend::new(&args.ask, config, progress)?;
         let mut named = vec![("--class", args.class.as_str())];
         named.extend(args.against.as_deref().map(|against| ("--against", against)));
         let prepared = Prepared::load(&args.material, &named, config, progress)?;
-        let asks = kind != Kind::Augment || has_judge(&args.material.filters, &config.filters) || prepared.asks();
+        let asks = kind.is_prompted() || has_judge(&args.material.filters, &config.filters) || prepared.asks();
         let small = asks && backend.kind()? == BackendKind::Local;
         let class = known(prepared.classes(), "--class", &args.class)?;
         let against = args.against.as_ref().map(|name| known(prepared.classes(), "--against", name)).transpose()?;
@@ -138,10 +143,16 @@ impl<'a> Job<'a> {
             let augmenter = Arc::new(Augmenter::new(self.config.augment)?);
             return Ok(Recorded::new(augmenter, Arc::new(Journal::in_memory()?), Budget::Requests(u64::MAX))?);
         }
-        let generator = self.backend.generator()?;
         let (kind, class, seed) = (self.plan.kind.name(), &self.args.class, self.plan.seed);
-        let about = format!("{kind} of {class}, seed {seed}, by {}", generator.model());
-        self.backend.begin(&self.identity(&generator.fingerprint())?, &about, self.args.resume)?;
+        let about = |generator: &dyn Generator| format!("{kind} of {class}, seed {seed}, by {}", generator.model());
+        if self.plan.kind == Kind::BackTranslation {
+            let translator = back_translator(&self.args.pivot, self.config, self.progress)?;
+            let (plan, about) = (self.identity(&translator.fingerprint())?, about(&*translator));
+            return Ok(self.backend.begin_with(translator, &plan, &about, self.args.resume)?.clone());
+        }
+        let generator = self.backend.generator()?;
+        let (plan, about) = (self.identity(&generator.fingerprint())?, about(&**generator));
+        self.backend.begin(&plan, &about, self.args.resume)?;
         Ok(self.backend.recorded()?.clone())
     }
 
@@ -262,7 +273,7 @@ impl Making<'_> {
 
     /// The grid of attributes: those of the settings, and those that the model is asked to propose.
     fn grid(&self, recorded: &Recorded) -> Result<Grid> {
-        if self.plan.kind == Kind::Augment {
+        if !self.plan.kind.is_prompted() {
             return Ok(Grid::new(Vec::new(), self.plan.seed));
         }
         let mut axes = axes(self.config, &self.args.class);
@@ -311,7 +322,7 @@ impl Making<'_> {
         let wish = match self.plan.kind {
             // How often models write what they are asked for; ten texts outweigh it.
             Kind::Examples => Wish { accuracy: 0.9, against: None },
-            Kind::Paraphrase | Kind::Augment => Wish { accuracy: 0.95, against: None },
+            Kind::Paraphrase | Kind::Augment | Kind::BackTranslation => Wish { accuracy: 0.95, against: None },
             Kind::EdgeCases => Wish { accuracy: 0.7, against: self.plan.against },
         };
         let class = self.plan.class;
@@ -326,7 +337,7 @@ impl Making<'_> {
         let predicted = self.material.predict(&kept)?;
         let n_classes = self.material.classes.len();
         let mut probs = soft_labels(wish, &of_asked, &vec![class; kept.len()], &predicted, n_classes);
-        if self.plan.kind == Kind::Augment {
+        if !self.plan.kind.is_prompted() {
             // A variant has the soft label of the text from which it was made.
             let sources = self.material.sources.of_class(class);
             let labels: HashMap<&str, &Vec<f64>> =
@@ -371,6 +382,12 @@ fn check_combination(args: &GenerateArgs, kind: Kind) -> Result<()> {
             "it goes with --kind edge-cases",
         ));
     }
+    if kind != Kind::BackTranslation && !args.pivot.is_empty() {
+        return Err(hinted(
+            format!("`--pivot` means nothing for `--kind {}`", kind.name()),
+            "it goes with --kind back-translation",
+        ));
+    }
     if kind == Kind::Augment && args.resume {
         return Err(hinted("`--kind augment` has nothing to resume", "run it again: it costs nothing"));
     }
@@ -410,7 +427,12 @@ fn plan(
 ) -> Plan {
     let settings = &config.generate;
     // A small model has room for few examples, and repeats itself unless that is made dear.
-    let (few_shot, max_tokens, temperature, penalty) = if small { (3, 80, 0.8, 1.1) } else { (6, 160, 1.0, 1.0) };
+    let (few_shot, max_tokens, temperature, penalty) = match small {
+        // On the way back from another language the words of the text are wanted, not surprises.
+        _ if kind == Kind::BackTranslation => (0, 160, 0.8, 1.0),
+        true => (3, 80, 0.8, 1.1),
+        false => (6, 160, 1.0, 1.0),
+    };
     let default = Sampling::default();
     Plan {
         kind,
@@ -420,7 +442,7 @@ fn plan(
         against,
         domain: domain(config),
         style: settings.style.clone().unwrap_or_default(),
-        per_request: settings.per_request.unwrap_or(if kind == Kind::Augment { 2 } else { 5 }),
+        per_request: settings.per_request.unwrap_or(if kind.is_prompted() { 5 } else { 2 }),
         few_shot: settings.few_shot.unwrap_or(few_shot),
         list: !small,
         max_tokens: settings.max_tokens.unwrap_or(max_tokens),

@@ -23,6 +23,8 @@ pub struct Backend<'a> {
     budget: Budget,
     generator: OnceCell<Arc<dyn Generator>>,
     run: OnceCell<Run>,
+    /// Of a generator that is no language model.
+    beside: OnceCell<Run>,
 }
 
 struct Run {
@@ -35,7 +37,15 @@ impl<'a> Backend<'a> {
     pub fn new(args: &'a ModelBackendArgs, config: &'a Config, progress: &'a Progress) -> Result<Self> {
         let budget = args.budget.as_ref().or(config.generate.budget.as_ref());
         let budget = budget.map(|text| text.parse()).transpose()?.unwrap_or_default();
-        Ok(Self { args, config, progress, budget, generator: OnceCell::new(), run: OnceCell::new() })
+        Ok(Self {
+            args,
+            config,
+            progress,
+            budget,
+            generator: OnceCell::new(),
+            run: OnceCell::new(),
+            beside: OnceCell::new(),
+        })
     }
 
     /// Where the model runs: on a server where one is configured, else here where weights are.
@@ -71,6 +81,20 @@ impl<'a> Backend<'a> {
         Ok(self.generator.get_or_init(|| opened))
     }
 
+    /// Begins a run of a generator that is no language model: its responses are recorded, and it is free.
+    pub fn begin_with(
+        &self,
+        generator: Arc<dyn Generator>,
+        plan: &str,
+        about: &str,
+        resume: bool,
+    ) -> Result<&Recorded> {
+        let run = self.open_with(generator, Budget::Requests(u64::MAX), plan, about, resume)?;
+        self.beside.set(run).map_err(|_| anyhow!("a command has one run"))?;
+        let run = self.beside.get().context("the run that was just begun")?;
+        Ok(&run.recorded)
+    }
+
     /// Begins the run that everything is recorded in, or goes on with it; `plan` tells which runs are the same work.
     /// Commands that simply start again need not call it.
     pub fn begin(&self, plan: &str, about: &str, resume: bool) -> Result<()> {
@@ -92,13 +116,26 @@ impl<'a> Backend<'a> {
 
     /// Notes that the run came to its end.
     pub fn finish(&self) -> Result<()> {
-        Ok(self.run.get().map_or(Ok(()), |run| run.journal.finish())?)
+        for run in self.run.get().into_iter().chain(self.beside.get()) {
+            run.journal.finish()?;
+        }
+        Ok(())
     }
 
     fn open(&self, plan: &str, about: &str, resume: bool) -> Result<Run> {
-        let generator = Arc::clone(self.generator()?);
+        self.open_with(Arc::clone(self.generator()?), self.budget, plan, about, resume)
+    }
+
+    fn open_with(
+        &self,
+        generator: Arc<dyn Generator>,
+        budget: Budget,
+        plan: &str,
+        about: &str,
+        resume: bool,
+    ) -> Result<Run> {
         // A budget that cannot be kept to is said before there is a run.
-        self.budget.check(&*generator)?;
+        budget.check(&*generator)?;
         let mode = match (resume, self.args.no_cache) {
             (true, _) => RunMode::Resume,
             (false, true) => RunMode::Fresh,
@@ -111,7 +148,7 @@ impl<'a> Backend<'a> {
                 .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         }
         let journal = Arc::new(Journal::open(path, plan, about, mode)?);
-        Ok(Run { recorded: Recorded::new(generator, Arc::clone(&journal), self.budget)?, journal })
+        Ok(Run { recorded: Recorded::new(generator, Arc::clone(&journal), budget)?, journal })
     }
 
     /// Has the model answer for the functions of a set that ask one, if there are any; then what it costs can be
@@ -350,6 +387,33 @@ pub fn downloading<T>(progress: &Progress, open: impl FnOnce(&mut synth::neural:
 pub fn with_token(model: synth::neural::HubModel) -> synth::neural::HubModel {
     let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
     synth::neural::HubModel { token: token.map(synth::neural::HubToken::new), ..model }
+}
+
+/// The folder of this name, else the repository of the hub; there it is found by the file of its weights. `needed` are
+/// the files it has to have, `example` is a repository.
+#[cfg(feature = "neural")]
+pub fn model_folder(
+    name: &str,
+    weights: &str,
+    needed: &str,
+    example: &str,
+    config: &Config,
+) -> Result<synth::neural::ModelFolder> {
+    use std::path::{Path, PathBuf};
+
+    use synth::neural::{HubModel, ModelFolder};
+
+    if Path::new(name).is_dir() {
+        return Ok(ModelFolder::Path(PathBuf::from(name)));
+    }
+    // A repository is OWNER/NAME, and no path.
+    if name.split('/').count() == 2 && !name.starts_with(['.', '/']) {
+        return Ok(ModelFolder::Hub(with_token(HubModel::new(name, weights, model_cache(config)))));
+    }
+    Err(hinted(
+        format!("there is no folder `{name}`"),
+        format!("name a folder with {needed}, or a repository of the hub as {example}"),
+    ))
 }
 
 /// Where downloads are kept: as the settings say, else with the user's other caches.

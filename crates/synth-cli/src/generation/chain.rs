@@ -6,8 +6,8 @@ use anyhow::Result;
 use synth::core::{ClassId, ClassSet, Predict};
 use synth::generate::{
     Agreement, AnswerForm, Candidate, ClassText, Confidence, ConfidenceSettings, Contamination, Diversity, Duplicates,
-    DuplicatesSettings, Filter, FilterChain, Frechet, GenerateError, Generator, Judge, Kind, Language, Leftovers,
-    Length, Meaning, Prompt, PromptKind, PromptValues, Prompts, Recorded,
+    DuplicatesSettings, Facts, Filter, FilterChain, Frechet, GenerateError, Generator, Judge, Kind, Language,
+    Leftovers, Length, Meaning, Prompt, PromptKind, PromptValues, Prompts, Recorded,
 };
 
 use super::Material;
@@ -17,12 +17,13 @@ use crate::errors::hinted;
 use crate::progress::{Interrupts, Progress};
 
 /// The filters there are, cheap ones first.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "length",
     "leftovers",
     "language",
     "duplicates",
     "contamination",
+    "facts",
     "meaning",
     "diversity",
     "agreement",
@@ -155,6 +156,8 @@ impl Maker<'_> {
             // It takes a model. And variants by single words are meant to be alike.
             "meaning" => self.settings.embed.model.is_some() && self.kind != Some(Kind::Augment),
             "diversity" => self.kind != Some(Kind::Augment),
+            // Of texts from elsewhere the source is not known.
+            "facts" => self.kind.is_some_and(|kind| kind.rewrites() && kind != Kind::Augment),
             // At a border functions are meant to disagree; there the confidence has a band.
             "agreement" => self.material.functions.is_some() && self.kind != Some(Kind::EdgeCases),
             "confidence" => {
@@ -202,6 +205,7 @@ impl Maker<'_> {
                 let evaluation = material.evaluation.iter().map(|(id, text)| (id.as_str(), text.as_str()));
                 Box::new(Contamination::new(&config.contamination, evaluation)?)
             }
+            "facts" => Box::new(Facts),
             "meaning" => {
                 let real = material.sources.all().iter().map(|source| (source.id.as_str(), source.text.as_str()));
                 let (embed, _) = embedder(None, &material.text_field, self.settings, self.progress)?;

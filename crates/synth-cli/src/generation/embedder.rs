@@ -17,26 +17,15 @@ pub fn embedder(
     config: &Config,
     progress: &Progress,
 ) -> Result<(Arc<dyn Embed>, String)> {
-    use std::path::{Path, PathBuf};
-
     use synth::neural::{HubModel, ModelFolder, SentenceEmbedder, SentenceEmbedderSettings};
 
-    use super::backend::{downloading, model_cache, with_token};
+    use super::backend::{downloading, model_cache, model_folder, with_token};
 
-    let cache = model_cache(config);
     let model = match name.or(config.embed.model.as_deref()) {
-        None => ModelFolder::Hub(with_token(HubModel::minilm(cache))),
-        Some(folder) if Path::new(folder).is_dir() => ModelFolder::Path(PathBuf::from(folder)),
-        // A repository is OWNER/NAME, and no path.
-        Some(repo) if repo.split('/').count() == 2 && !repo.starts_with(['.', '/']) => {
-            ModelFolder::Hub(with_token(HubModel::new(repo, "model.safetensors", cache)))
-        }
-        Some(folder) => {
-            return Err(crate::errors::hinted(
-                format!("there is no folder `{folder}`"),
-                "name a folder with config.json, tokenizer.json and model.safetensors, or a repository of the hub as \
-                 sentence-transformers/all-MiniLM-L6-v2",
-            ));
+        None => ModelFolder::Hub(with_token(HubModel::minilm(model_cache(config)))),
+        Some(name) => {
+            let needed = "config.json, tokenizer.json and model.safetensors";
+            model_folder(name, "model.safetensors", needed, "sentence-transformers/all-MiniLM-L6-v2", config)?
         }
     };
     let default = SentenceEmbedderSettings::of(model);

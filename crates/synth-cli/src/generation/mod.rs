@@ -6,6 +6,7 @@ pub mod embedder;
 pub mod material;
 pub mod provenance;
 pub mod report;
+pub mod translation;
 
 pub use backend::Backend;
 pub use material::{Material, Prepared};

@@ -489,7 +489,7 @@ fn what_cannot_be_made() {
     exit code: 2
     ---- stderr ----
     error: there is no filter `lenght`
-    hint: there are: length, leftovers, language, duplicates, contamination, meaning, diversity, agreement, confidence, frechet, judge, or none
+    hint: there are: length, leftovers, language, duplicates, contamination, facts, meaning, diversity, agreement, confidence, frechet, judge, or none
     ");
     assert_snapshot!(run("generate --class spam --kind augment --budget 5eur"), @"
     exit code: 2

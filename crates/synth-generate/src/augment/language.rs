@@ -13,8 +13,7 @@ const FEWEST_WORDS: usize = 5;
 /// detection by trigrams errs on most.
 pub(super) fn foreign(source: &Source<'_>) -> Option<&'static str> {
     let words: Vec<&str> = source.words.iter().filter(|word| word.bare).map(|word| word.lower.as_str()).collect();
-    let english = |word: &&&str| is_stop_word(word) || is_negation(word) || THESAURUS.knows(word);
-    if words.iter().filter(english).count() * 2 >= words.len().max(1) {
+    if half_are_english(&words) {
         return None;
     }
     // Addresses, mentions and tags are in no language.
@@ -25,6 +24,18 @@ pub(super) fn foreign(source: &Source<'_>) -> Option<&'static str> {
     // Other letters are enough: they may leave open which language it is, but not whether it is English.
     let sure = info.script() != whatlang::Script::Latin || (info.is_reliable() && words.len() >= FEWEST_WORDS);
     (sure && info.lang() != whatlang::Lang::Eng).then(|| info.lang().eng_name())
+}
+
+fn half_are_english(words: &[&str]) -> bool {
+    let english = |word: &&&str| is_stop_word(word) || is_negation(word) || THESAURUS.knows(word);
+    words.iter().filter(english).count() * 2 >= words.len().max(1)
+}
+
+/// Whether a text negates, which is known of English ones, by their words.
+pub(crate) fn negates(text: &str) -> bool {
+    let source = Source::of(text);
+    let words: Vec<&str> = source.words.iter().map(|word| word.lower.as_str()).collect();
+    words.iter().any(|word| is_negation(word)) && half_are_english(&words)
 }
 
 #[cfg(test)]

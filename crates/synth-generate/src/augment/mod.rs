@@ -14,4 +14,5 @@ mod word_order;
 mod word_synonyms;
 
 pub use augmenter::Augmenter;
+pub(crate) use language::negates;
 pub use settings::AugmenterSettings;

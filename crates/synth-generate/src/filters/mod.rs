@@ -5,6 +5,7 @@
 //! - [`Language`]: another language than wanted.
 //! - [`Duplicates`]: repeats a record, or what was kept before.
 //! - [`Contamination`]: shares a run of words with an evaluation set.
+//! - [`Facts`]: loses the numbers, names or negations of its source.
 //! - [`Meaning`]: says what another text says already, or no longer what its source says.
 //! - [`Diversity`]: is put together from what was kept before.
 //! - [`Agreement`]: labeling functions see another class.
@@ -17,6 +18,7 @@ mod confidence;
 mod contamination;
 mod diversity;
 mod duplicates;
+mod facts;
 mod frechet;
 mod judge;
 mod language;
@@ -32,6 +34,7 @@ pub use confidence::{Confidence, ConfidenceSettings};
 pub use contamination::{Contamination, ContaminationSettings};
 pub use diversity::{Diversity, DiversitySettings};
 pub use duplicates::{Duplicates, DuplicatesSettings};
+pub use facts::Facts;
 pub use frechet::{Frechet, FrechetSettings};
 pub use judge::{Judge, JudgeSettings};
 pub use language::Language;

@@ -159,6 +159,7 @@ fn all() -> Vec<Box<dyn Filter>> {
         Box::new(Leftovers::new(&LeftoversSettings::default()).unwrap()),
         Box::new(Language::of_codes(&["en"]).unwrap()),
         Box::new(Duplicates::new(&DuplicatesSettings::default(), known()).unwrap()),
+        Box::new(Facts),
         Box::new(Contamination::new(&ContaminationSettings { n_words: 3, allowed: 0.0 }, known()).unwrap()),
         Box::new(Diversity::new(&DiversitySettings { n_words: 2, most: 0.7 }).unwrap()),
         Box::new(Agreement::new(&AgreementSettings::default(), Arc::new(Keyword::new()), records()).unwrap()),
@@ -193,7 +194,7 @@ fn run(batches: &[Vec<String>]) -> Vec<Vec<Verdict>> {
 fn names_are_those_of_settings() {
     let names: Vec<&str> = all().iter().map(|filter| filter.name()).collect();
     let docs = include_str!("mod.rs").lines().filter(|line| line.starts_with("//! - ")).count();
-    assert!(names.len() == docs && docs == 11);
+    assert!(names.len() == docs && docs == 12);
     assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use synth::generate::{
-    Axis, Budget, GenerateError, Generator, Grid, Input, Journal, Kind, MICRODOLLARS, Planned, Recorded, Usage,
+    Axis, Budget, GenerateError, Generator, Grid, Input, Journal, MICRODOLLARS, Planned, Recorded, Usage,
 };
 
 use super::{Job, Making, axes};
@@ -38,7 +38,7 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
     } else {
         making.plan.check(&making.material.sources)?;
     }
-    let augments = making.plan.kind == Kind::Augment;
+    let prompts_nobody = !making.plan.kind.is_prompted();
     let axes = axes(config, &args.class).into_iter();
     let mut grid = Grid::new(axes.map(|(name, values)| Axis { name, values }).collect(), making.plan.seed);
     let texts = args.n.div_ceil(making.plan.per_request as usize);
@@ -47,7 +47,7 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
         planned => planned?,
     };
     let judge = if has_judge(&args.material.filters, &config.filters) { args.n } else { 0 };
-    let asks = !augments || judge > 0;
+    let asks = !prompts_nobody || judge > 0;
     let counter = match asks && !backend.must_fetch()? {
         true => {
             let generator = Arc::clone(backend.generator()?);
@@ -55,7 +55,7 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
         }
         false => None,
     };
-    let attributes = if augments { 0 } else { config.generate.propose_attributes.len() };
+    let attributes = if prompts_nobody { 0 } else { config.generate.propose_attributes.len() };
     let usage = counter.as_ref().map(|counter| making.usage(&planned, judge, counter)).transpose()?;
     let dollars = match (&counter, usage) {
         (Some(counter), Some(usage)) => counter.price().map(|price| price.of(usage) as f64 / MICRODOLLARS as f64),
@@ -77,8 +77,11 @@ pub(super) fn run(job: Job<'_>, json: bool) -> Result<ExitCode> {
     if planned.len() > SHOWN {
         text.push_str(&format!("and {} more; --json shows all\n", planned.len() - SHOWN));
     }
-    let model =
-        if augments { "augmentation" } else { counter.as_ref().map_or("the local model", |counter| counter.model()) };
+    let model = if prompts_nobody {
+        making.plan.kind.name()
+    } else {
+        counter.as_ref().map_or("the local model", |counter| counter.model())
+    };
     text.push_str(&bill.describe(model));
     if asks_functions {
         text.push_str("labeling functions that ask a model were not asked: what they vote is not known here\n");
@@ -106,8 +109,8 @@ fn shown(number: usize, planned: &Planned) -> String {
 impl Making<'_> {
     fn usage(&self, planned: &[Planned], judge: usize, counter: &Recorded) -> Result<Usage> {
         let mut usage = Usage::default();
-        planned.iter().for_each(|planned| usage += counter.estimate(&planned.request));
-        if self.plan.kind != Kind::Augment {
+        if self.plan.kind.is_prompted() {
+            planned.iter().for_each(|planned| usage += counter.estimate(&planned.request));
             for name in &self.config.generate.propose_attributes {
                 usage += counter.estimate(&self.ask_for(name)?);
             }
