@@ -3,6 +3,7 @@
 
 mod cpu;
 mod end_model;
+mod frechet;
 mod label_data;
 mod label_leave_one_out;
 mod label_planted;
@@ -25,6 +26,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   end-model             end models on majority votes, soft labels and gold
   end-model-calibration how well their probabilities are calibrated, without gold and with 200 rows
   logistic DIR          logistic regression on agnews and trec, with features for bench/logistic.py in DIR
+  frechet DIR           the Fréchet distance in 2,048 dimensions, beside scipy's; called by bench/frechet.sh
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
   leftovers             texts of people that the filter of what models leave would drop
   llm-client            the client of language model servers: wall time beside the ideal, calls after a storm of 429
@@ -48,6 +50,10 @@ fn main() -> anyhow::Result<()> {
         Some("end-model-calibration") => end_model::run_calibration(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("logistic") => match args.get(1) {
             Some(out) => logistic::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?, out.as_ref()),
+            None => anyhow::bail!("{USAGE}"),
+        },
+        Some("frechet") => match args.get(1) {
+            Some(folder) => frechet::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),
         },
         Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use synth_core::{BoxError, CoreError, Dataset};
 
 use crate::npy::Header;
@@ -55,6 +55,20 @@ impl Vectors {
     /// The field that records get.
     pub fn field(&self) -> &str {
         &self.field
+    }
+
+    /// All of them, `[n, d]`, in memory.
+    ///
+    /// # Errors
+    /// The array cannot be read.
+    pub fn all(self) -> Result<Array2<f64>, IoError> {
+        let (n, d) = (self.n_rows as usize, self.length);
+        let bytes = self.bytes(0, n)?;
+        let numbers: Vec<f64> = match self.is_double {
+            true => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+            false => bytes.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect(),
+        };
+        Ok(Array2::from_shape_vec((n, d), numbers).expect("n rows of d numbers"))
     }
 
     /// Records, batch by batch, each with its vector as one more field: a list of numbers.
@@ -106,13 +120,19 @@ impl Vectors {
         Ok(Dataset::continuing(batch, records.first_row()))
     }
 
-    fn rows(&self, first: u64, n: usize) -> Result<ArrayRef, IoError> {
+    /// Some rows as they lie in the file.
+    fn bytes(&self, first: u64, n: usize) -> Result<Vec<u8>, IoError> {
         let size = if self.is_double { 8 } else { 4 };
         let mut bytes = vec![0; n * self.length * size];
         let mut file = &self.file;
         let at = self.start + first * (self.length * size) as u64;
         let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|source| IoError::Read { path: self.path.clone(), source })?;
+        Ok(bytes)
+    }
+
+    fn rows(&self, first: u64, n: usize) -> Result<ArrayRef, IoError> {
+        let bytes = self.bytes(first, n)?;
         let (values, item): (ArrayRef, _) = if self.is_double {
             let values = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes));
             (Arc::new(Float64Array::from_iter_values(values)), DataType::Float64)
