@@ -67,6 +67,8 @@ pub enum Command {
     Prompts(PromptsArgs),
     /// Place texts in space, those that mean the same near each other
     Embed(EmbedArgs),
+    /// Measure how far made points, texts or images are from real ones
+    Fid(FidArgs),
     /// Show where a made row comes from
     Blame(BlameArgs),
     /// Run everything on example records that come with the program
@@ -547,6 +549,25 @@ pub struct EmbedArgs {
     /// Vectors alone as .npy; or the records with a field `embedding`: .parquet, .arrow, .jsonl or .csv
     #[arg(long, short, value_name = "FILE", required = true)]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct FidArgs {
+    /// Real ones: features as .npy (n x d), or records with texts
+    #[arg(value_name = "REAL")]
+    pub real: PathBuf,
+    /// Made ones, as the real ones
+    #[arg(value_name = "SYNTH")]
+    pub made: PathBuf,
+    /// The field of the text, in records [default: the only field of text, or `text`]
+    #[arg(long, value_name = "FIELD")]
+    pub text: Option<String>,
+    /// The model that places texts: a folder, or a repository of the hub [default: sentence-transformers/all-MiniLM-L6-v2]
+    #[arg(long, value_name = "MODEL", env = "SYNTH_EMBED_MODEL")]
+    pub embed_model: Option<String>,
+    /// Draws points of the bootstrap and subsets of the kernel distance
+    #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
+    pub seed: u64,
 }
 
 #[derive(Debug, Args)]

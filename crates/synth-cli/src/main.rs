@@ -31,6 +31,8 @@ fn main() -> ExitCode {
             | Command::Generate(_)
             | Command::Augment(_)
             | Command::Filter(_)
+            | Command::Embed(_)
+            | Command::Fid(_)
     );
     let progress = progress::Progress::install(cli.quiet, stoppable);
     let result = match cli.command {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Filter(args) => commands::filter::run(&args, &cli.common, &progress),
         Command::Prompts(args) => commands::prompts::run(&args, &cli.common),
         Command::Embed(args) => commands::embed::run(&args, &cli.common, &progress),
+        Command::Fid(args) => commands::fid::run(&args, &cli.common, &progress),
         Command::Blame(args) => commands::blame::run(&args, &cli.common, &progress),
         Command::Demo(args) => commands::demo::run(&args, &progress),
         Command::Help(args) => commands::help::run(&args),

@@ -83,8 +83,8 @@ pub use budget::{Budget, Spent};
 pub use candidate::{Candidate, Provenance, Score};
 pub use chain::{Dropped, FilterChain, Tally};
 pub use distance::{
-    KernelDistance, KernelDistanceSettings, Moments, PrecisionRecall, frechet_distance, kernel_distance,
-    precision_recall, self_bleu,
+    KernelDistance, KernelDistanceSettings, Moments, PrecisionRecall, frechet_deviation, frechet_distance,
+    kernel_distance, precision_recall, self_bleu,
 };
 pub use error::GenerateError;
 pub use filter::{Filter, Verdict};

@@ -20,6 +20,8 @@ pub(crate) enum Use {
     Frechet = 6,
     /// The subsets of a kernel distance.
     Subsets = 7,
+    /// Points of a bootstrap.
+    Bootstrap = 8,
 }
 
 /// A generator of random numbers for one use, keyed by a seed and the position of what they are for.

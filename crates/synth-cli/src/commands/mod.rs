@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;
+pub mod fid;
 pub mod filter;
 pub mod fmt;
 pub mod generate;

@@ -2,8 +2,10 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt_pivoting::factor::{cholesky_in_place, cholesky_in_place_scratch};
-use faer::{Accum, MatMut, MatRef, Par, Side, Spec};
+use faer::{Par, Side, Spec};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use super::matrix::{add_product, product, view, view_mut};
 
 /// Rows that are summed before they are merged: fixed, so that the same points give the same bits however they are
 /// read.
@@ -201,29 +203,6 @@ fn factor(mut covariance: Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((d, found.rank), |(row, column)| {
         if column <= inverse[row] { covariance[[inverse[row], column]] } else { 0.0 }
     })
-}
-
-/// A product of matrices. By faer, as ndarray's took a third of the time of a distance in 2,048 dimensions.
-fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Array2<f64> {
-    let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    add_product(&mut product, 1.0, a, b);
-    product
-}
-
-/// Adds a product times a number.
-fn add_product(to: &mut Array2<f64>, times: f64, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
-    faer::linalg::matmul::matmul(view_mut(to), Accum::Add, a, b, times, Par::Seq);
-}
-
-/// A new array as faer sees it.
-fn view(matrix: &Array2<f64>) -> MatRef<'_, f64> {
-    let (n, d) = matrix.dim();
-    MatRef::from_row_major_slice(matrix.as_slice().expect("a new array lies row by row"), n, d)
-}
-
-fn view_mut(matrix: &mut Array2<f64>) -> MatMut<'_, f64> {
-    let (n, d) = matrix.dim();
-    MatMut::from_row_major_slice_mut(matrix.as_slice_mut().expect("a new array lies row by row"), n, d)
 }
 
 /// The covariance, of a single point zeros.

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::matrix::{product, view};
 use crate::GenerateError;
 use crate::seeds::{Use, rng};
 
@@ -108,7 +109,8 @@ fn within(points: ArrayView2<'_, f64>) -> f64 {
 
 fn kernel(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let d = a.ncols() as f64;
-    a.dot(&b.t()).mapv_into(|product| (product / d + 1.0).powi(3))
+    let (a, b) = (a.as_standard_layout().into_owned(), b.as_standard_layout().into_owned());
+    product(view(&a), view(&b).transpose()).mapv_into(|product| (product / d + 1.0).powi(3))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! How far made texts are from real ones, and from each other.
 
+mod bootstrap;
 mod frechet;
 mod kernel;
 mod manifold;
+mod matrix;
 mod self_bleu;
 
+pub use bootstrap::frechet_deviation;
 pub(crate) use frechet::Target;
 pub use frechet::{Moments, frechet_distance};
 pub use kernel::{KernelDistance, KernelDistanceSettings, kernel_distance};
