@@ -12,18 +12,20 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("synth-core", &[]),
     ("synth-text", &[]),
+    ("synth-image", &["synth-core"]),
     ("synth-io", &["synth-core"]),
     ("synth-label", &["synth-core"]),
     ("synth-learn", &["synth-core", "synth-io", "synth-text"]),
     ("synth-lf", &["synth-core", "synth-text"]),
     ("synth-generate", &["synth-core", "synth-io", "synth-text"]),
     ("synth-llm", &["synth-core", "synth-generate"]),
-    ("synth-neural", &["synth-core", "synth-generate"]),
+    ("synth-neural", &["synth-core", "synth-generate", "synth-image"]),
     (
         "synth",
         &[
             "synth-core",
             "synth-generate",
+            "synth-image",
             "synth-io",
             "synth-label",
             "synth-learn",

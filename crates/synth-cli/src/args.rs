@@ -553,12 +553,15 @@ pub struct EmbedArgs {
 
 #[derive(Debug, Args)]
 pub struct FidArgs {
-    /// Real ones: features as .npy (n x d), or records with texts
+    /// Real ones: a folder of pictures, features as .npy (n x d), or records with texts
     #[arg(value_name = "REAL")]
     pub real: PathBuf,
     /// Made ones, as the real ones
     #[arg(value_name = "SYNTH")]
     pub made: PathBuf,
+    /// What places pictures
+    #[arg(long, value_name = "NETWORK", default_value = "inception")]
+    pub features: FeaturesKind,
     /// The field of the text, in records [default: the only field of text, or `text`]
     #[arg(long, value_name = "FIELD")]
     pub text: Option<String>,
@@ -568,6 +571,12 @@ pub struct FidArgs {
     /// Draws points of the bootstrap and subsets of the kernel distance
     #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
     pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FeaturesKind {
+    /// Inception v3, by which published distances are measured: pytorch-fid's weights
+    Inception,
 }
 
 #[derive(Debug, Args)]

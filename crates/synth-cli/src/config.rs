@@ -29,6 +29,15 @@ pub struct Config {
     pub local: LocalConfig,
     pub embed: EmbedConfig,
     pub translate: TranslateConfig,
+    pub features: FeaturesConfig,
+}
+
+/// What places pictures in space.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FeaturesConfig {
+    /// The weights of pytorch-fid's Inception.
+    pub inception: Option<PathBuf>,
 }
 
 /// How texts are translated there and back.
@@ -209,7 +218,8 @@ impl Config {
         let made = &mut config.generate;
         let paths = config.data.files.iter_mut().chain(&mut config.lfs.files).chain(&mut config.label.out);
         let made = made.exclude.iter_mut().chain(&mut made.journal).chain(&mut made.prompts).chain(&mut made.model);
-        for path in paths.chain(made).chain(&mut config.local.cache) {
+        let others = config.local.cache.iter_mut().chain(&mut config.features.inception);
+        for path in paths.chain(made).chain(others) {
             *path = folder.join(&*path);
         }
         // The name of a repository on the hub is no path.

@@ -90,6 +90,10 @@ pub fn report(error: &Error) -> ExitCode {
         hints.extend(cause.downcast_ref::<synth::llm::LlmError>().map(synth::llm::LlmError::hints).unwrap_or_default());
         #[cfg(feature = "neural")]
         hints.extend(
+            cause.downcast_ref::<synth::image::ImageError>().map(synth::image::ImageError::hints).unwrap_or_default(),
+        );
+        #[cfg(feature = "neural")]
+        hints.extend(
             cause
                 .downcast_ref::<synth::neural::NeuralError>()
                 .map(synth::neural::NeuralError::hints)

@@ -85,6 +85,7 @@ impl Observer for Progress {
                     Stage::Fit if total.is_some() => ("fitting", "{human_pos} of {human_len} fits"),
                     Stage::Fit => ("fitting", ""),
                     Stage::Generate => ("generating", "{human_pos} of {human_len} kept, {msg}"),
+                    Stage::Embed => ("embedding", "{human_pos} of {human_len}"),
                     Stage::Download => ("fetching", "{bytes} of {total_bytes}"),
                     Stage::Write => ("writing", "{human_pos} records"),
                     _ => ("working", "{human_pos}"),

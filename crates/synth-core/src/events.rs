@@ -14,6 +14,8 @@ pub enum Stage {
     Fit,
     /// Examples are made and filtered.
     Generate,
+    /// Pictures or texts become points.
+    Embed,
     /// Weights of a model are fetched. Counted in bytes.
     Download,
     /// Results are written.

@@ -14,6 +14,12 @@ pub enum NeuralError {
         /// The file.
         path: PathBuf,
     },
+    /// There are no weights of Inception where they were looked for.
+    #[error("there are no weights of Inception at `{path}`")]
+    NoInception {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("cannot {what} `{path}`")]
     File {
@@ -160,6 +166,11 @@ impl NeuralError {
             Self::NoWeights { .. } => vec![
                 "name a GGUF file that exists".into(),
                 "name a model of the hub instead, as HuggingFaceTB/SmolLM2-135M-Instruct-GGUF".into(),
+            ],
+            Self::NoInception { .. } => vec![
+                "fetch them: curl -LO \
+                 https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
+                    .into(),
             ],
             Self::NoModelFile { .. } => vec!["name a folder with all files that the hub has of the model".into()],
             Self::ModelFile { .. } => {

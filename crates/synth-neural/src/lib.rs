@@ -27,6 +27,7 @@ mod dense;
 mod error;
 mod gguf;
 mod hub;
+mod inception;
 mod linear;
 mod llama;
 mod local_llm;
@@ -45,6 +46,7 @@ mod weights;
 
 pub use error::NeuralError;
 pub use hub::{Download, HubModel, HubToken, OnDownload};
+pub use inception::Inception;
 pub use local_llm::{GreedyToken, LocalLlm, LocalLlmSettings, ModelSource};
 pub use model_folder::ModelFolder;
 pub use sentence_embedder::{SentenceEmbedder, SentenceEmbedderSettings};

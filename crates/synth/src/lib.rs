@@ -56,6 +56,9 @@ pub use weak_labeler::{WeakLabeler, batches};
 
 pub use synth_core as core;
 pub use synth_generate as generate;
+/// Pictures, read and resized. Needs the feature `neural`.
+#[cfg(feature = "neural")]
+pub use synth_image as image;
 pub use synth_io as io;
 pub use synth_label as label;
 pub use synth_learn as learn;
@@ -63,7 +66,8 @@ pub use synth_lf as lf;
 /// A client of OpenAI-compatible servers. Needs the feature `llm`.
 #[cfg(feature = "llm")]
 pub use synth_llm as llm;
-/// Models on this machine: a language model, sentence embeddings. Needs the feature `neural`.
+/// Models on this machine: a language model, translation, sentence embeddings, features of pictures. Needs the feature
+/// `neural`.
 #[cfg(feature = "neural")]
 pub use synth_neural as neural;
 

@@ -146,7 +146,36 @@ fn side(path: &Path, args: &FidArgs, config: &Config, progress: &Progress) -> Re
         }
         return Ok(Side { points, features: "the features of the arrays".to_owned() });
     }
+    if path.is_dir() {
+        return pictures(path, args, config, progress);
+    }
     texts(path, args, config, progress)
+}
+
+#[cfg(not(feature = "neural"))]
+fn pictures(_: &Path, _: &FidArgs, _: &Config, _: &Progress) -> Result<Side> {
+    Err(crate::generation::backend::missing_feature("neural", "models that run here"))
+}
+
+/// Pictures of a folder, as a network places them.
+#[cfg(feature = "neural")]
+fn pictures(path: &Path, args: &FidArgs, config: &Config, progress: &Progress) -> Result<Side> {
+    use synth::core::{Event, Observer, Stage};
+    use synth::image::{Picture, folder};
+
+    use crate::generation::image_features::image_features;
+
+    let files = folder(path)?;
+    let network = image_features(args.features, config)?;
+    progress.event(Event::Started { stage: Stage::Embed, total: Some(files.len() as u64) });
+    let mut points = Array2::zeros((0, network.dim()));
+    for (file, done) in files.iter().zip(1..) {
+        progress.check()?;
+        points.append(Axis(0), network.features(&[Picture::open(file)?]).map_err(unboxed)?.view())?;
+        progress.event(Event::Advanced { stage: Stage::Embed, done });
+    }
+    progress.event(Event::Finished { stage: Stage::Embed });
+    Ok(Side { points, features: network.name().to_owned() })
 }
 
 /// Texts of records, as sentence embeddings place them.

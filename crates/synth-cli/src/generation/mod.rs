@@ -3,6 +3,8 @@
 pub mod backend;
 pub mod chain;
 pub mod embedder;
+#[cfg(feature = "neural")]
+pub mod image_features;
 pub mod material;
 pub mod provenance;
 pub mod report;

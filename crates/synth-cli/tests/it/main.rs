@@ -6,6 +6,7 @@ mod check_and_fmt;
 mod compare;
 mod determinism;
 mod embed;
+mod fid;
 mod generate;
 mod interrupt;
 mod label;

@@ -2,5 +2,6 @@
 
 mod bert;
 mod hub;
+mod inception;
 mod marian;
 mod real;

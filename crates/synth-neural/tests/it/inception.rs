@@ -1,0 +1,90 @@
+//! Features of pictures beside pytorch-fid, with weights that are made by a formula: see fixtures/inception.py.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::Deserialize;
+use synth_image::{ImageFeatures, Picture};
+use synth_neural::Inception;
+
+#[derive(Deserialize)]
+struct Recorded {
+    shapes: BTreeMap<String, Vec<usize>>,
+    features: Vec<Vec<f64>>,
+    sums: Vec<f64>,
+}
+
+/// Numbers from -1 to 1, as the script makes them from a name.
+fn numbers(name: &str, n: usize) -> Vec<f64> {
+    let seed = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let number = |i: u64| {
+        let mut z = seed.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        (z >> 40) as f64 / f64::from(1 << 23) - 1.0
+    };
+    (1..=n as u64).map(number).collect()
+}
+
+fn weights(shapes: &BTreeMap<String, Vec<usize>>) -> HashMap<String, Tensor> {
+    let tensor = |(name, shape): (&String, &Vec<usize>)| {
+        let mut made = numbers(name, shape.iter().product());
+        let fan_in: usize = shape[1..].iter().product();
+        for x in &mut made {
+            *x = if name.ends_with("conv.weight") {
+                *x * (6.0 / fan_in as f64).sqrt()
+            } else if name.ends_with("bn.weight") || name.ends_with("running_var") {
+                1.0 + 0.4 * *x
+            } else {
+                0.2 * *x
+            };
+        }
+        let made: Vec<f32> = made.into_iter().map(|x| x as f32).collect();
+        (name.clone(), Tensor::from_vec(made, shape.as_slice(), &Device::Cpu).unwrap())
+    };
+    shapes.iter().map(tensor).collect()
+}
+
+fn picture(i: usize) -> Picture {
+    let (side, plane) = (299, 299 * 299);
+    let made = numbers(&format!("picture {i}"), 3 * plane);
+    let byte = |at: usize, channel: usize| ((made[channel * plane + at] + 1.0) * 127.99) as u8;
+    let rgb = (0..plane).flat_map(|at| [0, 1, 2].map(|channel| byte(at, channel))).collect();
+    Picture::from_rgb(side, side, rgb).unwrap()
+}
+
+#[test]
+fn features_are_those_of_pytorch_fid() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inception.json");
+    let recorded: Recorded = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inception.safetensors");
+    let mut weights = weights(&recorded.shapes);
+    candle_core::safetensors::save(&weights, &path).unwrap();
+    let inception = Inception::open(&path).unwrap();
+    let features = inception.features(&[picture(0), picture(1)]).unwrap();
+    for (row, (expected, sum)) in recorded.features.iter().zip(&recorded.sums).enumerate() {
+        let farthest =
+            expected.iter().enumerate().map(|(at, x)| (features[[row, at * 16]] - x).abs()).fold(0.0, f64::max);
+        assert!(farthest < 1e-3, "picture {row}: {farthest}");
+        assert!((features.row(row).sum() / sum - 1.0).abs() < 1e-5);
+    }
+    // A picture beside no other gives the same, bit for bit.
+    assert_eq!(inception.features(&[picture(1)]).unwrap().row(0), features.row(1));
+
+    let missing = Inception::open(folder.path().join("none.pth")).unwrap_err();
+    assert!(
+        missing.to_string().contains("no weights of Inception") && missing.hints()[0].contains("curl"),
+        "{missing}"
+    );
+    weights.remove("Mixed_7c.branch_pool.bn.bias");
+    candle_core::safetensors::save(&weights, &path).unwrap();
+    let error = Inception::open(&path).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "it has no tensor `Mixed_7c.branch_pool.bn.bias`, of [192]");
+}
