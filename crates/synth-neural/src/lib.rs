@@ -24,6 +24,7 @@
 
 mod chat;
 mod dense;
+mod diffusion;
 mod error;
 mod gguf;
 mod hub;
@@ -44,6 +45,7 @@ mod translator;
 mod vectors;
 mod weights;
 
+pub use diffusion::{Diffusion, DiffusionSampler, PictureRequest};
 pub use error::NeuralError;
 pub use hub::{Download, HubModel, HubToken, OnDownload};
 pub use inception::Inception;

@@ -92,7 +92,6 @@ impl Weights {
     }
 
     /// All of them.
-    #[expect(dead_code, reason = "a model of candle takes them as they are")]
     pub(crate) fn into_tensors(self) -> HashMap<String, Tensor> {
         self.tensors
     }

@@ -1,0 +1,201 @@
+//! What a prompt means to the network: CLIP's text encoder (Radford et al. 2021, Learning transferable visual models from
+//! natural language supervision).
+//!
+//! Own code on candle's layers, as the settings of candle's own can only be those of four known models, and its `gelu` is
+//! an approximation that the models of Stability AI were not trained with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{D, DType, Device, Module, Result, Tensor};
+use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear};
+use serde::Deserialize;
+use synth_core::BoxError;
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
+
+use super::config::{Act, TextConfig};
+use crate::NeuralError;
+use crate::hub::OnDownload;
+use crate::model_folder::{ModelFolder, read, read_json};
+
+/// From prompts to numbers of tokens.
+pub(super) struct ClipTokenizer {
+    tokenizer: Tokenizer,
+    begin: u32,
+    end: u32,
+    pad: u32,
+    length: usize,
+}
+
+/// `special_tokens_map.json`: texts, or objects that hold one.
+#[derive(Deserialize)]
+struct Special {
+    pad_token: serde_json::Value,
+}
+
+const BEGIN: &str = "<|startoftext|>";
+const END: &str = "<|endoftext|>";
+
+impl ClipTokenizer {
+    /// Of a folder `tokenizer`; `length` is that of all prompts, in tokens.
+    pub(super) fn open(
+        folder: &ModelFolder,
+        length: usize,
+        on_download: &mut OnDownload<'_>,
+    ) -> std::result::Result<Self, NeuralError> {
+        let path = folder.file("tokenizer/vocab.json", on_download)?;
+        let vocabulary: BTreeMap<String, u32> = read_json(&path)?;
+        let merges_path = folder.file("tokenizer/merges.txt", on_download)?;
+        let merges = String::from_utf8_lossy(&read(&merges_path)?).into_owned();
+        let special: Special = read_json(&folder.file("tokenizer/special_tokens_map.json", on_download)?)?;
+        let damaged = |path: &Path, source: BoxError| NeuralError::ModelFile { path: path.to_owned(), source };
+        let number = |token: &str| {
+            vocabulary.get(token).copied().ok_or_else(|| damaged(&path, format!("it has no `{token}`").into()))
+        };
+        let pad_token = special.pad_token.as_str().or_else(|| special.pad_token["content"].as_str()).unwrap_or(END);
+        let (begin, end, pad) = (number(BEGIN)?, number(END)?, number(pad_token)?);
+        // The first line names a version.
+        let pairs = merges.lines().filter(|line| !line.starts_with("#version")).filter_map(|line| line.split_once(' '));
+        let pairs = pairs.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+        let tokenizer =
+            tokenizer(vocabulary.clone(), pairs, pad_token).map_err(|source| damaged(&merges_path, source))?;
+        Ok(Self { tokenizer, begin, end, pad, length })
+    }
+
+    /// As many tokens as every prompt has: what begins it, its own, as many as fit, what ends it, and what pads.
+    pub(super) fn tokens(&self, prompt: &str) -> std::result::Result<Vec<u32>, BoxError> {
+        let encoding = self.tokenizer.encode_fast(prompt, false)?;
+        let mut tokens = vec![self.begin];
+        tokens.extend(encoding.get_ids().iter().take(self.length - 2));
+        tokens.push(self.end);
+        tokens.resize(self.length, self.pad);
+        Ok(tokens)
+    }
+}
+
+fn tokenizer(
+    vocabulary: BTreeMap<String, u32>,
+    merges: Vec<(String, String)>,
+    pad: &str,
+) -> std::result::Result<Tokenizer, BoxError> {
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
+        .end_of_word_suffix("</w>".into())
+        .unk_token(END.into())
+        .build()?;
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer.with_normalizer(Some(NormalizerWrapper::Sequence(Normalizers::new(vec![
+        NormalizerWrapper::NFC(NFC),
+        NormalizerWrapper::Replace(Replace::new(
+            tokenizers::normalizers::replace::ReplacePattern::Regex(r"\s+".into()),
+            " ",
+        )?),
+        NormalizerWrapper::Lowercase(Lowercase),
+    ]))))?;
+    let words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+    let split = Split::new(SplitPattern::Regex(words.into()), SplitDelimiterBehavior::Removed, true)?;
+    tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(PreTokenizers::new(vec![
+        PreTokenizerWrapper::Split(split),
+        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, true)),
+    ]))));
+    // What pads is never a part of a word: of Stable Diffusion 2 it is an exclamation mark.
+    tokenizer.add_special_tokens([BEGIN, END, pad].map(|token| AddedToken::from(token, true)))?;
+    Ok(tokenizer)
+}
+
+/// From tokens to vectors.
+pub(super) struct ClipText {
+    tokens: Embedding,
+    positions: Embedding,
+    layers: Vec<Layer>,
+    norm: LayerNorm,
+}
+
+struct Layer {
+    norm1: LayerNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    norm2: LayerNorm,
+    up: Linear,
+    down: Linear,
+    heads: usize,
+    act: Act,
+}
+
+impl ClipText {
+    pub(super) fn new(weights: VarBuilder<'_>, config: &TextConfig) -> Result<Self> {
+        let weights = weights.pp("text_model");
+        let d = config.hidden_size;
+        let embeddings = weights.pp("embeddings");
+        let layer = |at: usize| Layer::new(&weights.pp("encoder.layers").pp(at), config);
+        Ok(Self {
+            tokens: embedding(config.vocab_size, d, embeddings.pp("token_embedding"))?,
+            positions: embedding(config.max_position_embeddings, d, embeddings.pp("position_embedding"))?,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            norm: layer_norm(d, config.layer_norm_eps, weights.pp("final_layer_norm"))?,
+        })
+    }
+
+    /// # Shapes
+    /// The result: `[1, tokens, d]`.
+    pub(super) fn forward(&self, tokens: &[u32], device: &Device) -> Result<Tensor> {
+        let n = tokens.len();
+        let positions = Tensor::arange(0, n as u32, device)?;
+        let embedded = self.tokens.forward(&Tensor::new(tokens, device)?)?;
+        let mut x = (embedded + self.positions.forward(&positions)?)?;
+        // Each token sees those before it.
+        let mask: Vec<f32> =
+            (0..n).flat_map(|i| (0..n).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })).collect();
+        let mask = Tensor::from_vec(mask, (n, n), device)?.to_dtype(x.dtype())?;
+        for layer in &self.layers {
+            x = layer.forward(&x, &mask)?;
+        }
+        self.norm.forward(&x)?.unsqueeze(0)
+    }
+}
+
+impl Layer {
+    fn new(weights: &VarBuilder<'_>, config: &TextConfig) -> Result<Self> {
+        let (d, wide, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
+        let attention = |name: &str| linear(d, d, weights.pp("self_attn").pp(name));
+        Ok(Self {
+            norm1: layer_norm(d, eps, weights.pp("layer_norm1"))?,
+            query: attention("q_proj")?,
+            key: attention("k_proj")?,
+            value: attention("v_proj")?,
+            out: attention("out_proj")?,
+            norm2: layer_norm(d, eps, weights.pp("layer_norm2"))?,
+            up: linear(d, wide, weights.pp("mlp.fc1"))?,
+            down: linear(wide, d, weights.pp("mlp.fc2"))?,
+            heads: config.num_attention_heads,
+            act: config.hidden_act,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let (n, d) = x.dims2()?;
+        let head = d / self.heads;
+        let by_heads = |x: Tensor| x.reshape((n, self.heads, head))?.transpose(0, 1)?.contiguous();
+        let normed = self.norm1.forward(x)?;
+        let query = (by_heads(self.query.forward(&normed)?)? / (head as f64).sqrt())?;
+        let key = by_heads(self.key.forward(&normed)?)?;
+        let value = by_heads(self.value.forward(&normed)?)?;
+        let scores = query.matmul(&key.transpose(1, 2)?)?.broadcast_add(mask)?;
+        let weights = candle_nn::ops::softmax(&scores.to_dtype(DType::F32)?, D::Minus1)?.to_dtype(x.dtype())?;
+        let attended = weights.matmul(&value)?.transpose(0, 1)?.reshape((n, d))?;
+        let x = (x + self.out.forward(&attended)?)?;
+        let wide = self.up.forward(&self.norm2.forward(&x)?)?;
+        let wide = match self.act {
+            Act::QuickGelu => (&wide * candle_nn::ops::sigmoid(&(&wide * 1.702)?)?)?,
+            Act::Gelu => wide.gelu_erf()?,
+        };
+        x + self.down.forward(&wide)?
+    }
+}
