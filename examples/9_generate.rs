@@ -11,7 +11,8 @@ use std::sync::Arc;
 use synth::core::BoxError;
 use synth::generate::{
     Augmenter, AugmenterSettings, Budget, Duplicates, DuplicatesSettings, FilterChain, Generator, Grid, Journal, Kind,
-    Leftovers, LeftoversSettings, Length, Pipeline, Plan, Prompts, Recorded, Sampling, Source as Text, Sources,
+    Leftovers, LeftoversSettings, Length, PictureSettings, Pipeline, Plan, Prompts, Recorded, Sampling, Source as Text,
+    Sources,
 };
 use synth::llm::{OpenAi, OpenAiSettings};
 use synth::neural::{LocalLlm, LocalLlmSettings, ModelSource};
@@ -52,6 +53,7 @@ fn main() -> Result<(), BoxError> {
         list: arguments.len() > 1,
         max_tokens: 80,
         sampling: Sampling::default(),
+        picture: PictureSettings::default(),
         seed: 0,
         classes,
     };

@@ -10,8 +10,8 @@ use synth_core::{ClassId, ClassSet, Dataset, Event, Observer, Predict, Silent};
 use synth_generate::{
     Budget, Candidate, Confidence, ConfidenceSettings, Contamination, ContaminationSettings, Diversity,
     DiversitySettings, Duplicates, DuplicatesSettings, FilterChain, Frechet, FrechetSettings, Generator, Grid, Journal,
-    Kind, Language, Leftovers, LeftoversSettings, Length, Pipeline, Plan, Prompts, Recorded, RunMode, Sampling, Source,
-    Sources, TextRecords, Wish, soft_labels,
+    Kind, Language, Leftovers, LeftoversSettings, Length, PictureSettings, Pipeline, Plan, Prompts, Recorded, RunMode,
+    Sampling, Source, Sources, TextRecords, Wish, soft_labels,
 };
 use synth_learn::{Features, SparseMatrix, Trainer, one_hot};
 use synth_neural::{LocalLlm, LocalLlmSettings, ModelSource};
@@ -179,6 +179,7 @@ impl<'a> Trial<'a> {
             max_tokens: MAX_TOKENS,
             // As `synth generate --backend local`.
             sampling: Sampling { temperature: 0.8, repetition_penalty: 1.1, ..Sampling::default() },
+            picture: PictureSettings::default(),
             seed: SEED,
         };
         let name = format!("{} {}", self.task.name, self.classes.name(class));

@@ -423,6 +423,8 @@ pub enum MadeKind {
     Augment,
     /// Texts of the class, translated into other languages and back, see --pivot
     BackTranslation,
+    /// Pictures of the class, by a diffusion model; --out and --from are folders
+    Image,
 }
 
 #[derive(Debug, Args)]
@@ -577,6 +579,8 @@ pub struct FidArgs {
 pub enum FeaturesKind {
     /// Inception v3, by which published distances are measured: pytorch-fid's weights
     Inception,
+    /// Grey thumbnails of 8 x 8 pixels, for small and simple pictures; needs no weights
+    Thumbnail,
 }
 
 #[derive(Debug, Args)]
@@ -593,6 +597,7 @@ pub enum TemplateKind {
     EdgeCases,
     Judge,
     Attributes,
+    Image,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use synth::generate::{
     AgreementSettings, AugmenterSettings, ConfidenceSettings, ContaminationSettings, DiversitySettings,
-    DuplicatesSettings, FrechetSettings, JudgeSettings, LeftoversSettings, Length, MeaningSettings,
+    DuplicatesSettings, FrechetSettings, JudgeSettings, LeftoversSettings, Length, LookAlikesSettings, LooksSettings,
+    MeaningSettings, RealismSettings,
 };
 
 use crate::args::Common;
@@ -30,6 +31,28 @@ pub struct Config {
     pub embed: EmbedConfig,
     pub translate: TranslateConfig,
     pub features: FeaturesConfig,
+    pub image: ImageConfig,
+}
+
+/// How pictures are drawn.
+#[cfg_attr(not(feature = "neural"), expect(dead_code, reason = "only a model that runs here draws"))]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ImageConfig {
+    /// A folder in the layout of diffusers, or the name of a repository on the hub.
+    pub model: Option<String>,
+    pub steps: Option<usize>,
+    pub guidance: Option<f64>,
+    /// How much of a real picture may change; without it pictures begin with noise.
+    pub strength: Option<f64>,
+    /// Pixels from left to right and from top to bottom.
+    pub size: Option<[usize; 2]>,
+    /// `ddim` or `euler`.
+    pub sampler: Option<String>,
+    /// What places pictures for filters: `thumbnail` or `inception`.
+    pub features: Option<String>,
+    /// Which filters.
+    pub filters: Vec<String>,
 }
 
 /// What places pictures in space.
@@ -155,6 +178,9 @@ pub struct FiltersConfig {
     pub frechet: FrechetSettings,
     pub diversity: DiversitySettings,
     pub meaning: MeaningSettings,
+    pub looks: LooksSettings,
+    pub look_alikes: LookAlikesSettings,
+    pub realism: RealismSettings,
 }
 
 /// Dollars for a million tokens.
@@ -227,6 +253,9 @@ impl Config {
             *model = folder.join(&*model).to_string_lossy().into_owned();
         }
         if let Some(model) = config.embed.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
+            *model = folder.join(&*model).to_string_lossy().into_owned();
+        }
+        if let Some(model) = config.image.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
             *model = folder.join(&*model).to_string_lossy().into_owned();
         }
         if let Some(model) = config.translate.model.as_mut() {

@@ -10,7 +10,7 @@ use crate::Attribute;
 pub struct Candidate {
     /// Its name, the same in every run that makes it.
     pub id: String,
-    /// The text.
+    /// The text; of a picture a data URL.
     pub text: String,
     /// The class that was asked for; `None` where none was, as for texts that come from elsewhere.
     pub wanted: Option<ClassId>,
@@ -24,7 +24,7 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
-    /// What was done: `examples`, `paraphrase`, `edge-cases`, `augment`, `back-translation`.
+    /// What was done: `examples`, `paraphrase`, `edge-cases`, `augment`, `back-translation`, `image`.
     pub kind: String,
     /// [`Generator::fingerprint`](crate::Generator::fingerprint).
     pub generator: String,

@@ -27,7 +27,7 @@ pub struct Request {
 }
 
 /// What a generator works on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Input {
     /// A prompt, for a language model.
@@ -39,6 +39,38 @@ pub enum Input {
         /// Other texts of its class, which may lend sentences.
         others: Vec<String>,
     },
+    /// A picture that is to be drawn. The answer is a data URL of a PNG file: so it is text as every answer is, and
+    /// journal, budget and filters need not know of it.
+    Picture {
+        /// What it shows.
+        prompt: String,
+        /// What it does not show.
+        negative_prompt: String,
+        /// The picture that it begins with, as a data URL or the path of a file, if with one.
+        start: Option<String>,
+        /// How it is drawn.
+        settings: PictureSettings,
+    },
+}
+
+/// How pictures are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PictureSettings {
+    /// Steps from noise to the picture, at least 1.
+    pub steps: usize,
+    /// How much the prompt matters, 0 or more; 1 for as it is.
+    pub guidance: f64,
+    /// Where it begins with another picture, how much of that may change, above 0 up to 1; `None` to begin with noise.
+    pub strength: Option<f64>,
+    /// Pixels from left to right and from top to bottom; `None` as many as the model was trained on.
+    pub size: Option<(usize, usize)>,
+}
+
+impl Default for PictureSettings {
+    fn default() -> Self {
+        Self { steps: 30, guidance: 7.5, strength: None, size: None }
+    }
 }
 
 /// A prompt for a language model that chats.

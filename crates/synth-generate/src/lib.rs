@@ -5,8 +5,8 @@
 //!
 //! use synth_core::{ClassSet, Silent};
 //! use synth_generate::{
-//!     Augmenter, AugmenterSettings, Budget, Duplicates, DuplicatesSettings, FilterChain, Grid, Journal, Kind, Pipeline,
-//!     Plan, Prompts, Recorded, Sampling, Source, Sources,
+//!     Augmenter, AugmenterSettings, Budget, Duplicates, DuplicatesSettings, FilterChain, Grid, Journal, Kind, PictureSettings,
+//!     Pipeline, Plan, Prompts, Recorded, Sampling, Source, Sources,
 //! };
 //!
 //! let classes = ClassSet::new(["delivery", "billing"])?;
@@ -26,6 +26,7 @@
 //!     list: false,
 //!     max_tokens: 1,
 //!     sampling: Sampling::default(),
+//!     picture: PictureSettings::default(),
 //!     seed: 7,
 //! };
 //! let augmenter = Arc::new(Augmenter::new(AugmenterSettings::default())?);
@@ -91,10 +92,12 @@ pub use filter::{Filter, Verdict};
 pub use filters::{
     Agreement, AgreementSettings, Confidence, ConfidenceSettings, Contamination, ContaminationSettings, Diversity,
     DiversitySettings, Duplicates, DuplicatesSettings, Facts, Frechet, FrechetSettings, Judge, JudgeSettings, Language,
-    Leftovers, LeftoversSettings, Length, Meaning, MeaningSettings,
+    Leftovers, LeftoversSettings, Length, LookAlikes, LookAlikesSettings, Looks, LooksSettings, Meaning,
+    MeaningSettings, Realism, RealismSettings,
 };
 pub use generator::{
-    Answer, AnswerForm, Generator, Input, MICRODOLLARS, Price, Prompt, Request, Response, Sampling, Sink, Usage,
+    Answer, AnswerForm, Generator, Input, MICRODOLLARS, PictureSettings, Price, Prompt, Request, Response, Sampling,
+    Sink, Usage,
 };
 pub use grid::{Axis, Grid};
 pub use items::items;

@@ -226,6 +226,8 @@ impl Pipeline<'_> {
         let prompt = match &planned.request.input {
             Input::Prompt(prompt) if prompt.system.is_empty() => prompt.user.clone(),
             Input::Prompt(prompt) => format!("{}\n\n{}", prompt.system, prompt.user),
+            Input::Picture { prompt, negative_prompt, .. } if negative_prompt.is_empty() => prompt.clone(),
+            Input::Picture { prompt, negative_prompt, .. } => format!("{prompt}\n\nwithout: {negative_prompt}"),
             Input::Text { .. } => String::new(),
         };
         let is_prompt = matches!(planned.request.input, Input::Prompt(_));
@@ -283,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::testing::Counting;
-    use crate::{Filter, Journal, Kind, Sampling, Verdict};
+    use crate::{Filter, Journal, Kind, PictureSettings, Sampling, Verdict};
 
     /// Drops what was made from an even seed.
     struct Odd;
@@ -316,6 +318,7 @@ mod tests {
             list: false,
             max_tokens: 50,
             sampling: Sampling::default(),
+            picture: PictureSettings::default(),
             seed: 1,
         }
     }

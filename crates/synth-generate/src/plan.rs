@@ -5,8 +5,8 @@ use synth_core::{ClassId, ClassSet};
 
 use crate::seeds::{Use, rng};
 use crate::{
-    AnswerForm, Attribute, ClassText, Contrast, GenerateError, Grid, Input, PromptKind, PromptValues, Prompts, Request,
-    Sampling, Source, Sources,
+    AnswerForm, Attribute, ClassText, Contrast, GenerateError, Grid, Input, PictureSettings, Prompt, PromptKind,
+    PromptValues, Prompts, Request, Sampling, Source, Sources,
 };
 
 /// What is made.
@@ -22,6 +22,8 @@ pub enum Kind {
     Augment,
     /// Texts of the class, translated there and back.
     BackTranslation,
+    /// Pictures of the class.
+    Image,
 }
 
 impl Kind {
@@ -33,17 +35,18 @@ impl Kind {
             Self::EdgeCases => "edge-cases",
             Self::Augment => "augment",
             Self::BackTranslation => "back-translation",
+            Self::Image => "image",
         }
     }
 
-    /// Whether a language model is prompted for it; else something changes texts by itself.
+    /// Whether a language model is prompted for it.
     pub fn is_prompted(self) -> bool {
-        !matches!(self, Self::Augment | Self::BackTranslation)
+        matches!(self, Self::Examples | Self::Paraphrase | Self::EdgeCases)
     }
 
     /// Whether it is made from a text of the class.
     pub fn rewrites(self) -> bool {
-        self == Self::Paraphrase || !self.is_prompted()
+        matches!(self, Self::Paraphrase | Self::Augment | Self::BackTranslation)
     }
 }
 
@@ -75,6 +78,8 @@ pub struct Plan {
     pub max_tokens: u32,
     /// How words are drawn.
     pub sampling: Sampling,
+    /// How pictures are drawn.
+    pub picture: PictureSettings,
     /// Decides everything that is drawn.
     pub seed: u64,
 }
@@ -104,7 +109,8 @@ impl Plan {
     /// As [`Plan::check_settings`]; no text of the class to rewrite.
     pub fn check(&self, sources: &Sources) -> Result<(), GenerateError> {
         self.check_settings()?;
-        if self.kind.rewrites() && sources.of_class(self.class).len() == 0 {
+        let begins_with_one = self.kind == Kind::Image && self.picture.strength.is_some();
+        if (self.kind.rewrites() || begins_with_one) && sources.of_class(self.class).len() == 0 {
             return Err(GenerateError::NoSources {
                 class: self.classes.name(self.class).to_owned(),
                 kind: self.kind.name(),
@@ -162,7 +168,8 @@ impl Plan {
             .map(|(cell, position)| {
                 let attributes = grid.attributes(cell);
                 let planned = match self.kind {
-                    kind if !kind.is_prompted() => self.changed(position, sources)?,
+                    Kind::Augment | Kind::BackTranslation => self.changed(position, sources)?,
+                    Kind::Image => self.pictured(position, &attributes, sources, prompts)?,
                     _ => self.prompted(position, &attributes, sources, prompts)?,
                 };
                 Ok(Planned { cell, attributes, ..planned })
@@ -192,6 +199,34 @@ impl Plan {
             attributes: Vec::new(),
             cell: 0,
         })
+    }
+
+    fn pictured(
+        &self,
+        position: u64,
+        attributes: &[Attribute],
+        sources: &Sources,
+        prompts: &Prompts,
+    ) -> Result<Planned, GenerateError> {
+        let values = PromptValues {
+            class: self.class_text(self.class),
+            style: self.style.clone(),
+            attributes: attributes.to_vec(),
+            ..PromptValues::default()
+        };
+        let Prompt { system, user, .. } = prompts.render(PromptKind::Image, &values, AnswerForm::Text)?;
+        let source = self.picture.strength.map(|_| self.source(position, sources)).transpose()?;
+        let start = source.map(|source| source.text.clone());
+        let input = Input::Picture { prompt: user, negative_prompt: system, start, settings: self.picture };
+        let request = Request {
+            input,
+            n_choices: self.per_request,
+            max_tokens: self.max_tokens,
+            sampling: self.sampling,
+            seed: self.request_seed(position),
+        };
+        let parents = source.map(|source| source.id.clone()).into_iter().collect();
+        Ok(Planned { request, parents, source: source.cloned(), attributes: Vec::new(), cell: 0 })
     }
 
     fn prompted(
@@ -235,7 +270,7 @@ impl Plan {
                 shown = [examples, contrasts].concat();
                 PromptKind::EdgeCases
             }
-            Kind::Examples | Kind::Augment | Kind::BackTranslation => {
+            Kind::Examples | Kind::Augment | Kind::BackTranslation | Kind::Image => {
                 let examples = sources.few_shot(self.class, self.few_shot, self.seed, position);
                 // A small model takes whatever it sees for what is wanted.
                 let contrasts = match self.list && !examples.is_empty() {
@@ -361,6 +396,7 @@ mod tests {
             list: true,
             max_tokens: 50,
             sampling: Sampling::default(),
+            picture: PictureSettings::default(),
             seed: 1,
         };
         (plan, sources)

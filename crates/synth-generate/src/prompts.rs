@@ -21,11 +21,14 @@ pub enum PromptKind {
     Judge,
     /// Values of an attribute in which texts differ.
     Attributes,
+    /// A picture; the block `system` is what it does not show.
+    Image,
 }
 
 impl PromptKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::Examples, Self::Paraphrase, Self::EdgeCases, Self::Judge, Self::Attributes];
+    pub const ALL: [Self; 6] =
+        [Self::Examples, Self::Paraphrase, Self::EdgeCases, Self::Judge, Self::Attributes, Self::Image];
 
     /// Its name, on the command line and as a file: `edge-cases`.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl PromptKind {
             Self::EdgeCases => "edge-cases",
             Self::Judge => "judge",
             Self::Attributes => "attributes",
+            Self::Image => "image",
         }
     }
 
@@ -45,6 +49,7 @@ impl PromptKind {
             Self::EdgeCases => include_str!("../../../prompts/edge-cases.j2"),
             Self::Judge => include_str!("../../../prompts/judge.j2"),
             Self::Attributes => include_str!("../../../prompts/attributes.j2"),
+            Self::Image => include_str!("../../../prompts/image.j2"),
         }
     }
 }
@@ -237,6 +242,7 @@ mod tests {
             (PromptKind::EdgeCases, "belong to \"security\", and could at first be taken for \"technical\""),
             (PromptKind::Judge, "\"security\" (about security), \"technical\" (about technical)."),
             (PromptKind::Attributes, "differ in their somebody logged in as me?"),
+            (PromptKind::Image, "a photo of a security, about security, one sentence, terse"),
         ];
         for (kind, expected) in all {
             assert!(user(kind).contains(expected), "{}: {}", kind.name(), user(kind));

@@ -195,8 +195,8 @@ fn estimate(generator: &dyn Generator, request: &Request) -> Usage {
             prompt_tokens: generator.n_tokens(&prompt.system) + generator.n_tokens(&prompt.user) + FRAME,
             completion_tokens: u64::from(request.n_choices) * u64::from(request.max_tokens),
         },
-        // Augmenters count no tokens.
-        Input::Text { .. } => Usage::default(),
+        // What changes texts, and what draws, counts no tokens.
+        Input::Text { .. } | Input::Picture { .. } => Usage::default(),
     }
 }
 

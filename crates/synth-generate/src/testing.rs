@@ -45,6 +45,7 @@ fn echo(request: &Request) -> Response {
     let text = match &request.input {
         Input::Prompt(prompt) => &prompt.user,
         Input::Text { text, .. } => text,
+        Input::Picture { prompt, .. } => prompt,
     };
     let choices = (0..request.n_choices).map(|choice| format!("{text} {} {choice}", request.seed)).collect();
     Response { choices, usage: Usage { prompt_tokens: text.len() as u64, completion_tokens: 10 } }

@@ -9,16 +9,20 @@
 //! ```
 //!
 //! - [`Picture`]: red, green and blue, in 8 bits each.
-//! - [`ImageFeatures`]: what places pictures in space, those that look alike near each other.
+//! - [`ImageFeatures`], [`Thumbnail`], [`PictureEmbed`]: what places pictures in space, those that look alike near each other.
 //! - [`folder`]: the files of a folder that hold pictures, in order.
 //! - [`ImageError`]: what can go wrong.
 
 mod error;
 mod features;
 mod files;
+mod measures;
 mod picture;
+mod png_text;
+mod thumbnail;
 
 pub use error::ImageError;
-pub use features::ImageFeatures;
+pub use features::{ImageFeatures, PictureEmbed};
 pub use files::folder;
 pub use picture::Picture;
+pub use thumbnail::Thumbnail;

@@ -1,7 +1,7 @@
 //! A picture, from a file or from numbers.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use fast_image_resize::images::Image;
@@ -41,15 +41,27 @@ impl Picture {
     /// The file cannot be read, holds no picture, is damaged, or has more than 100 million pixels.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
+        let open = || File::open(path).map(BufReader::new);
+        Self::read(path, open)
+    }
+
+    /// As [`Picture::open`], from the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Picture::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::read(Path::new("bytes of a picture"), || Ok(Cursor::new(bytes)))
+    }
+
+    /// Reads it twice: first how large it is, then what is on it.
+    fn read<R: BufRead + Seek>(path: &Path, open: impl Fn() -> std::io::Result<R>) -> Result<Self, ImageError> {
         let read = |source| ImageError::Read { path: path.to_owned(), source };
         let damaged = |error: DecodeError| match error {
             DecodeError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => read(source),
             error => ImageError::Decode { path: path.to_owned(), source: error.into() },
         };
         let open = || -> Result<_, ImageError> {
-            let file = BufReader::new(File::open(path).map_err(read)?);
-            let mut reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
-            // Its size is looked at first, below.
+            let mut reader = ImageReader::new(open().map_err(read)?).with_guessed_format().map_err(read)?;
             reader.limits(Limits::no_limits());
             Ok(reader)
         };

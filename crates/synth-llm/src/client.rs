@@ -177,7 +177,7 @@ impl Job {
                         Err(GenerateError::Generator { generator: self.name.clone(), source: error.into() })
                     }
                 },
-                Input::Text { .. } => {
+                Input::Text { .. } | Input::Picture { .. } => {
                     Err(GenerateError::Unsupported { generator: self.name.clone(), what: "change texts" })
                 }
             };

@@ -1,6 +1,8 @@
 //! `synth generate`
 
 mod dry_run;
+#[cfg(feature = "neural")]
+mod image;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -12,8 +14,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use synth::core::{ClassId, ClassSet, SoftLabels};
 use synth::generate::{
-    Augmenter, Axis, Budget, Candidate, Generator, Grid, Journal, Kind, MICRODOLLARS, Outcome, Pipeline, Plan,
-    PromptKind, Prompts, Recorded, Request, Sampling, Stop, Usage, Wish, items, rows, rows_schema, soft_labels,
+    Augmenter, Axis, Budget, Candidate, Generator, Grid, Journal, Kind, MICRODOLLARS, Outcome, PictureSettings,
+    Pipeline, Plan, PromptKind, Prompts, Recorded, Request, Sampling, Stop, Usage, Wish, items, rows, rows_schema,
+    soft_labels,
 };
 use synth::io::soft::{Options, Writer};
 
@@ -67,6 +70,9 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
         return Err(hinted("the rows and `--json` both go to stdout", "name a file for the rows: --out rows.jsonl"));
     }
     inputs::on_threads(common, || {
+        if args.kind == MadeKind::Image {
+            return image(args, common, &config, progress);
+        }
         let job = Job::new(args, &config, progress)?;
         if args.dry_run {
             return dry_run::run(job, common.json);
@@ -79,6 +85,17 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
         }
         Ok(if summary.kept < summary.wanted { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
     })
+}
+
+#[cfg(feature = "neural")]
+fn image(args: &GenerateArgs, common: &Common, config: &Config, progress: &Progress) -> Result<ExitCode> {
+    check_combination(args, Kind::Image)?;
+    image::run(args, common, config, progress)
+}
+
+#[cfg(not(feature = "neural"))]
+fn image(_: &GenerateArgs, _: &Common, _: &Config, _: &Progress) -> Result<ExitCode> {
+    Err(crate::generation::backend::missing_feature("neural", "models that run here"))
 }
 
 /// How many values of an attribute a model is asked for.
@@ -103,6 +120,7 @@ impl<'a> Job<'a> {
             MadeKind::EdgeCases => Kind::EdgeCases,
             MadeKind::Augment => Kind::Augment,
             MadeKind::BackTranslation => Kind::BackTranslation,
+            MadeKind::Image => Kind::Image,
         };
         check_combination(args, kind)?;
         if kind == Kind::BackTranslation {
@@ -321,7 +339,7 @@ impl Making<'_> {
     fn soft_labels(&self, outcome: &Outcome) -> Result<SoftLabels> {
         let wish = match self.plan.kind {
             // How often models write what they are asked for; ten texts outweigh it.
-            Kind::Examples => Wish { accuracy: 0.9, against: None },
+            Kind::Examples | Kind::Image => Wish { accuracy: 0.9, against: None },
             Kind::Paraphrase | Kind::Augment | Kind::BackTranslation => Wish { accuracy: 0.95, against: None },
             Kind::EdgeCases => Wish { accuracy: 0.7, against: self.plan.against },
         };
@@ -452,6 +470,7 @@ fn plan(
             top_k: settings.top_k,
             repetition_penalty: settings.repetition_penalty.unwrap_or(penalty),
         },
+        picture: PictureSettings::default(),
         seed: args.seed.or(settings.seed).unwrap_or(0),
     }
 }

@@ -28,6 +28,7 @@ pub fn run(args: &PromptsArgs, common: &Common) -> Result<ExitCode> {
         TemplateKind::EdgeCases => PromptKind::EdgeCases,
         TemplateKind::Judge => PromptKind::Judge,
         TemplateKind::Attributes => PromptKind::Attributes,
+        TemplateKind::Image => PromptKind::Image,
     });
     let kinds = PromptKind::ALL.into_iter().filter(|kind| wanted.is_none_or(|wanted| wanted == *kind));
     let shown: Vec<Shown<'_>> = kinds

@@ -6,6 +6,8 @@ pub mod embedder;
 #[cfg(feature = "neural")]
 pub mod image_features;
 pub mod material;
+#[cfg(feature = "neural")]
+pub mod pictures;
 pub mod provenance;
 pub mod report;
 pub mod translation;

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use synth::core::{ClassId, Embed};
-use synth::generate::{Budget, GenerateError, Moments, Stop, Tally, Usage, frechet_distance, self_bleu};
+use synth::generate::{
+    Budget, Candidate, GenerateError, Kind, Moments, Stop, Tally, Usage, frechet_distance, self_bleu,
+};
 
 use super::Material;
 use crate::errors::unboxed;
@@ -28,7 +30,7 @@ pub struct DroppedText {
 pub fn yields(tallies: &[Tally]) -> Vec<FilterYield> {
     let dropped = |tally: &Tally| {
         let example = |dropped: &synth::generate::Dropped| DroppedText {
-            text: dropped.candidate.text.clone(),
+            text: shown(&dropped.candidate),
             reason: dropped.reason.clone(),
         };
         tally.examples.iter().map(example).collect()
@@ -42,6 +44,14 @@ pub fn yields(tallies: &[Tally]) -> Vec<FilterYield> {
             examples: dropped(tally),
         })
         .collect()
+}
+
+/// A text; of a picture what it was to show, and its seed.
+fn shown(candidate: &Candidate) -> String {
+    match candidate.provenance.kind == Kind::Image.name() {
+        true => format!("{}: {}", candidate.id, candidate.provenance.prompt),
+        false => candidate.text.clone(),
+    }
 }
 
 /// A table of what each filter did, with examples of what it dropped.

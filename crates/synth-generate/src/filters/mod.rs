@@ -12,6 +12,12 @@
 //! - [`Confidence`]: a model sees another class, or is surer than an edge case allows.
 //! - [`Frechet`]: takes the kept texts away from the real ones.
 //! - [`Judge`]: a language model gives it a bad grade.
+//!
+//! Of pictures, which travel as text, beside those that go by classes and points:
+//!
+//! - [`Looks`]: blank, dark, bright or blurred.
+//! - [`LookAlikes`]: looks like a real picture, or one that was kept.
+//! - [`Realism`]: lies where no real picture lies.
 
 mod agreement;
 mod confidence;
@@ -24,8 +30,11 @@ mod judge;
 mod language;
 mod leftovers;
 mod length;
+mod look_alikes;
+mod looks;
 mod meaning;
 mod predicted;
+mod realism;
 #[cfg(test)]
 mod tests;
 
@@ -40,7 +49,10 @@ pub use judge::{Judge, JudgeSettings};
 pub use language::Language;
 pub use leftovers::{Leftovers, LeftoversSettings};
 pub use length::Length;
+pub use look_alikes::{LookAlikes, LookAlikesSettings};
+pub use looks::{Looks, LooksSettings};
 pub use meaning::{Meaning, MeaningSettings};
+pub use realism::{Realism, RealismSettings};
 
 use crate::GenerateError;
 

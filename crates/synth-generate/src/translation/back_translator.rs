@@ -83,7 +83,7 @@ impl BackTranslator {
     ) -> Result<Vec<String>, GenerateError> {
         let source = |place: &Place| match &requests[place.request].input {
             Input::Text { text, .. } => text.as_str(),
-            Input::Prompt(_) => "",
+            Input::Prompt(_) | Input::Picture { .. } => "",
         };
         // All choices of a request have the same way there.
         let mut sources: Vec<&str> = places.iter().map(source).collect();
@@ -154,9 +154,9 @@ impl Generator for BackTranslator {
                 let choices = choices.into_iter().map(|(_, text)| text).collect();
                 let result = match &requests[request].input {
                     Input::Text { .. } => Ok(Response { choices, usage: Usage::default() }),
-                    Input::Prompt(_) => {
+                    Input::Prompt(_) | Input::Picture { .. } => {
                         let generator = "back-translation".into();
-                        Err(GenerateError::Unsupported { generator, what: "answer prompts" })
+                        Err(GenerateError::Unsupported { generator, what: "answer prompts or draw" })
                     }
                 };
                 Answer { request, result }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use synth::generate::{
-    Axis, Budget, GenerateError, Generator, Grid, Input, Journal, MICRODOLLARS, Planned, Recorded, Usage,
+    Axis, Budget, GenerateError, Generator, Grid, Input, Journal, MICRODOLLARS, Planned, Recorded, Request, Usage,
 };
 
 use super::{Job, Making, axes};
@@ -103,6 +103,20 @@ fn shown(number: usize, planned: &Planned) -> String {
             format!("--- {number}: system\n{}\n--- {number}: user\n{}\n---\n", prompt.system, prompt.user)
         }
         Input::Text { text, .. } => format!("--- {number}: text\n{text}\n---\n"),
+        Input::Picture { .. } => shown_picture(&planned.request),
+    }
+}
+
+/// What is drawn, on one line.
+pub(super) fn shown_picture(request: &Request) -> String {
+    match &request.input {
+        Input::Picture { prompt, negative_prompt, start, .. } => {
+            let without =
+                if negative_prompt.is_empty() { String::new() } else { format!(" (without: {negative_prompt})") };
+            let from = start.as_ref().map(|start| format!(", from {start}")).unwrap_or_default();
+            format!("{prompt}{without}{from}")
+        }
+        _ => String::new(),
     }
 }
 
