@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("synth-label", &["synth-core"]),
     ("synth-learn", &["synth-core", "synth-io", "synth-text"]),
     ("synth-lf", &["synth-core", "synth-text"]),
-    ("synth-generate", &["synth-core", "synth-io", "synth-text"]),
+    ("synth-generate", &["synth-core", "synth-image", "synth-io", "synth-text"]),
     ("synth-llm", &["synth-core", "synth-generate"]),
     ("synth-neural", &["synth-core", "synth-generate", "synth-image"]),
     (
@@ -336,7 +336,8 @@ fn nothing_names_a_machine() {
 #[test]
 fn what_the_documents_tell_people_to_type_exists() {
     let mut wrong = Vec::new();
-    let arguments = read(&root().join("crates/synth-cli/src/args.rs"));
+    let arguments =
+        ["args.rs", "args/made.rs"].map(|file| read(&root().join("crates/synth-cli/src").join(file))).concat();
     let commands = variants(&arguments, "pub enum Command {");
     let flags: Vec<String> = arguments
         .lines()

@@ -39,6 +39,10 @@ pub fn unboxed(error: BoxError) -> Error {
     let known = known.or_else(|error| error.downcast::<LearnError>().map(|error| Error::from(*error)));
     let known = known.or_else(|error| error.downcast::<GenerateError>().map(|error| Error::from(*error)));
     let known = known.or_else(|error| error.downcast::<LfError>().map(|error| Error::from(*error)));
+    #[cfg(feature = "neural")]
+    let known = known
+        .or_else(|error| error.downcast::<synth::image::ImageError>().map(|error| Error::from(*error)))
+        .or_else(|error| error.downcast::<synth::neural::NeuralError>().map(|error| Error::from(*error)));
     known.unwrap_or_else(Error::from_boxed)
 }
 

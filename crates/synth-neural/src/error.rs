@@ -108,6 +108,16 @@ pub enum NeuralError {
         /// What would do.
         expected: &'static str,
     },
+    /// A picture of a size that the model cannot draw.
+    #[error("a picture of {width} x {height} pixels cannot be drawn: its sides must be multiples of {unit}")]
+    PictureSize {
+        /// Pixels from left to right.
+        width: usize,
+        /// Pixels from top to bottom.
+        height: usize,
+        /// What the sides are multiples of.
+        unit: usize,
+    },
     /// A file is not in the cache, and could not be fetched from the hub.
     #[error("`{file}` of `{repo}` is not in the cache `{cache}`, and the hub at {endpoint} cannot be reached")]
     Unreachable {

@@ -81,7 +81,8 @@ impl<'a> Backend<'a> {
         Ok(self.generator.get_or_init(|| opened))
     }
 
-    /// Begins a run of a generator that is no language model: its responses are recorded, and it is free.
+    /// Begins a run of a generator that is no language model: its responses are recorded, and it is free, so that nothing
+    /// bounds it but a budget that was given for this very command.
     pub fn begin_with(
         &self,
         generator: Arc<dyn Generator>,
@@ -89,7 +90,8 @@ impl<'a> Backend<'a> {
         about: &str,
         resume: bool,
     ) -> Result<&Recorded> {
-        let run = self.open_with(generator, Budget::Requests(u64::MAX), plan, about, resume)?;
+        let budget = if self.args.budget.is_some() { self.budget } else { Budget::Requests(u64::MAX) };
+        let run = self.open_with(generator, budget, plan, about, resume)?;
         self.beside.set(run).map_err(|_| anyhow!("a command has one run"))?;
         let run = self.beside.get().context("the run that was just begun")?;
         Ok(&run.recorded)

@@ -8,6 +8,7 @@ mod determinism;
 mod embed;
 mod fid;
 mod generate;
+mod image;
 mod interrupt;
 mod label;
 mod lfs;

@@ -223,7 +223,7 @@ impl Diffusion {
         let (width, height) = request.size.unwrap_or((side, side));
         let unit = self.unit();
         if width == 0 || height == 0 || !width.is_multiple_of(unit) || !height.is_multiple_of(unit) {
-            return wrong("size", format!("{width}x{height}"), "sides that are multiples of what a latent covers");
+            return Err(NeuralError::PictureSize { width, height, unit });
         }
         if request.steps == 0 || request.steps > self.schedule.num_train_timesteps {
             return wrong("steps", request.steps.to_string(), "1 or more, and no more than in training");

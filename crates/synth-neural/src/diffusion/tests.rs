@@ -155,7 +155,8 @@ fn requests_are_checked() {
     let plain = || PictureRequest::of("dog", 0);
     assert!(refuse(PictureRequest { steps: 0, ..plain() }).starts_with("`steps` is 0, expected 1 or more"));
     assert!(refuse(PictureRequest { steps: 1001, ..plain() }).starts_with("`steps` is 1001"));
-    assert!(refuse(PictureRequest { size: Some((15, 16)), ..plain() }).starts_with("`size` is 15x16"));
+    let size = refuse(PictureRequest { size: Some((14, 16)), ..plain() });
+    assert_eq!(size, "a picture of 14 x 16 pixels cannot be drawn: its sides must be multiples of 4");
     assert!(refuse(PictureRequest { guidance: f64::NAN, ..plain() }).starts_with("`guidance` is NaN"));
     let picture = Picture::from_rgb(1, 1, vec![0; 3]).unwrap();
     assert!(refuse(PictureRequest { start: Some((&picture, 0.01)), ..plain() }).starts_with("`strength` is 0.01"));

@@ -1,0 +1,180 @@
+//! `synth generate --kind image`, with a tiny model of random weights: what it draws is noise, and filters see that.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use synth::image::Picture;
+
+use crate::Project;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../synth-neural/tests/fixtures/diffusion/v1");
+
+/// Pictures of two classes, 12 of each: a disc, and stripes.
+fn project() -> Project {
+    let project = Project::empty();
+    for class in ["disc", "stripes"] {
+        fs::create_dir_all(project.path("real").join(class)).unwrap();
+        for i in 0..12u32 {
+            let light = |x: u32, y: u32| match class {
+                "disc" => u8::from(x.abs_diff(8 + i % 3).pow(2) + y.abs_diff(8).pow(2) < 20) * 150 + i as u8 * 5,
+                _ => u8::from((x + i) % 6 < 3) * 150 + i as u8 * 5,
+            };
+            let pixels = (0..16).flat_map(|y| (0..16).map(move |x| (x, y)));
+            let rgb = pixels.flat_map(|(x, y)| [light(x, y); 3]).collect();
+            let png = Picture::from_rgb(16, 16, rgb).unwrap().to_png(&[]);
+            fs::write(project.path("real").join(class).join(format!("{i:02}.png")), png).unwrap();
+        }
+    }
+    settings(&project, "");
+    project
+}
+
+fn settings(project: &Project, more: &str) {
+    project.file("synth.toml", format!("[image]\nmodel = \"{MODEL}\"\nsteps = 3\n{more}"));
+}
+
+#[test]
+fn pictures_are_drawn_into_a_folder() {
+    let project = project();
+    let args = "generate --class disc --kind image --n 3 --from real --filters looks,look-alikes --out made";
+    assert_snapshot!(project.run(args), @"
+    exit code: 0
+    ---- stderr ----
+    filter       seen  dropped   kept
+    looks           4        0  100 %
+    look-alikes     4        0  100 %
+
+    kept pictures, by thumbnails of 8 x 8: Fréchet distance to the real ones -, kernel distance 0.4030
+    images by v1: kept 3 of 4 made
+    wrote made and its manifest.jsonl
+    ");
+    let manifest = project.read("made/manifest.jsonl");
+    let rows: Vec<serde_json::Value> = manifest.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        assert_eq!((&row["wanted"], &row["provenance"]["kind"]), (&"disc".into(), &"image".into()));
+        let bytes = project.bytes(&format!("made/{}", row["file"].as_str().unwrap()));
+        let picture = Picture::from_bytes(&bytes).unwrap();
+        assert_eq!((picture.width(), picture.height()), (16, 16));
+        // The prompt stands in the file.
+        let prompt = b"a photo of a disc, ";
+        assert!(bytes.windows(prompt.len()).any(|window| window == prompt), "{row}");
+    }
+    assert_eq!(fs::read_dir(project.path("made")).unwrap().count(), 4);
+    // The same bytes, drawn anew or from the journal, at any number of threads.
+    let files = || {
+        let mut all: Vec<_> = fs::read_dir(project.path("made")).unwrap().map(|e| e.unwrap().path()).collect();
+        all.sort();
+        all.into_iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>()
+    };
+    let first = files();
+    for more in ["", "--no-cache --threads 1", "--no-cache --threads 3"] {
+        project.done(&format!("{args} {more}"));
+        assert_eq!(files(), first, "{more}");
+    }
+}
+
+#[test]
+fn real_pictures_judge() {
+    let project = project();
+    let report: serde_json::Value = {
+        let args = "generate --class disc --kind image --n 2 --from real --out made --json --budget 12req --filters confidence,realism";
+        let output = project.command(args).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    // Noise is no disc: a classifier that was trained on the folders says so, and it lies where no disc does.
+    let filters = report["filters"].as_array().unwrap();
+    assert_eq!(
+        filters.iter().map(|filter| filter["filter"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["confidence", "realism"]
+    );
+    let dropped: u64 = filters.iter().map(|filter| filter["dropped"].as_u64().unwrap()).sum();
+    assert!(dropped > 0, "{report}");
+    assert!(report["dropped_from_real"]["kernel"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+#[test]
+fn a_picture_may_begin_with_a_real_one() {
+    let project = project();
+    settings(&project, "strength = 0.4\n");
+    project.done("generate --class disc --kind image --n 2 --from real --filters none --out made");
+    let manifest = project.read("made/manifest.jsonl");
+    assert!(manifest.lines().all(|line| line.contains("\"parents\":[\"real/disc/")), "{manifest}");
+    assert_snapshot!(project.run("generate --class disc --kind image --n 2 --out other"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no text of the class `disc` for image
+    hint: name records that have labels, by gold or as `synth label` writes them: --from soft.parquet; --kind examples needs none
+    ");
+}
+
+#[test]
+fn what_cannot_be_drawn() {
+    let project = project();
+    let run = |args: &str| project.run(&format!("generate --kind image --n 2 {args}"));
+    assert_snapshot!(run("--class disc --from real"), @"
+    exit code: 2
+    ---- stderr ----
+    error: pictures go into a folder, not to stdout
+    hint: name one: --out pictures/
+    ");
+    assert_snapshot!(run("--class square --from real --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    error: --class: there is no class `square`
+    hint: the classes are disc, stripes
+    ");
+    assert_snapshot!(run("--class disc --from nowhere --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no folder `nowhere`
+    hint: name a folder with pictures, or one with a folder for each class
+    ");
+    assert_snapshot!(run("--class disc --from real --out made --filters length"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no filter `length` for pictures
+    hint: there are: looks, look-alikes, confidence, realism, frechet, or none
+    ");
+    assert_snapshot!(run("--class disc --out made --filters realism"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the filter `realism` has no real pictures of the class
+    hint: name a folder of pictures: --from pictures/
+    ");
+    assert_snapshot!(run("--class disc --out made --lfs a.lf"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--lfs` means nothing for `--kind image`
+    hint: the classes of pictures are the folders in that of --from
+    ");
+    settings(&project, "sampler = \"pndm\"\n");
+    assert_snapshot!(run("--class disc --from real --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    frechet: the filter `frechet` lets pictures of a class pass unmeasured where it has few real pictures: 128 are needed for 64 coordinates, and there are 12
+    error: `sampler` under [image] is `pndm`
+    hint: it is `ddim` or `euler`
+    ");
+    settings(&project, "size = [15, 16]\n");
+    assert_snapshot!(run("--class disc --from real --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    frechet: the filter `frechet` lets pictures of a class pass unmeasured where it has few real pictures: 128 are needed for 64 coordinates, and there are 12
+    error: v1 gave no answer: a picture of 15 x 16 pixels cannot be drawn: its sides must be multiples of 4
+    ");
+    fs::write(project.path("real/disc/99.png"), "no picture").unwrap();
+    assert_snapshot!(run("--class disc --from real --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `real/disc/99.png` holds no picture that can be read: The image format could not be determined
+    hint: PNG, JPEG and WebP are known; save it anew as one of these, or leave it out
+    ");
+    project.file("synth.toml", "[image]\nmodel = \"./nowhere\"\n");
+    assert_snapshot!(run("--class disc --out made"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there is no folder `./nowhere`
+    hint: name a folder with the folders unet, vae, text_encoder, tokenizer and scheduler, or a repository of the hub as stable-diffusion-v1-5/stable-diffusion-v1-5
+    ");
+}
