@@ -23,8 +23,11 @@
 //! computes with (F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q6_K). Others are refused by name.
 
 mod chat;
+mod clip;
+mod clip_text;
 mod dense;
 mod diffusion;
+mod dinov2;
 mod error;
 mod gguf;
 mod hub;
@@ -44,9 +47,12 @@ mod tiny;
 mod tokenizer;
 mod translator;
 mod vectors;
+mod vision;
 mod weights;
 
+pub use clip::{Clip, ClipZeroShot};
 pub use diffusion::{Diffusion, DiffusionSampler, PictureRequest};
+pub use dinov2::Dinov2;
 pub use error::NeuralError;
 pub use hub::{Download, HubModel, HubToken, OnDownload};
 pub use inception::Inception;

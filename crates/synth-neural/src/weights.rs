@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::pickle::{Object, PthTensors, Stack};
 use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use synth_core::BoxError;
 
 use crate::NeuralError;
@@ -92,8 +93,19 @@ impl Weights {
     }
 
     /// All of them.
-    pub(crate) fn into_tensors(self) -> HashMap<String, Tensor> {
+    fn into_tensors(self) -> HashMap<String, Tensor> {
         self.tensors
+    }
+
+    /// Has something take its weights; that some are missing, or of another shape, is told with the file.
+    pub(crate) fn build<T>(
+        self,
+        device: &Device,
+        build: impl FnOnce(VarBuilder<'_>) -> candle_core::Result<T>,
+    ) -> Result<T, NeuralError> {
+        let path = self.path().to_owned();
+        let weights = VarBuilder::from_tensors(self.into_tensors(), DType::F32, device);
+        build(weights).map_err(|error| NeuralError::ModelFile { path, source: error.into() })
     }
 
     fn damaged(&self, source: impl Into<BoxError>) -> NeuralError {

@@ -6,31 +6,8 @@ use serde::Deserialize;
 
 use crate::NeuralError;
 
-/// `text_encoder/config.json`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct TextConfig {
-    pub(crate) vocab_size: usize,
-    pub(crate) hidden_size: usize,
-    pub(crate) intermediate_size: usize,
-    pub(crate) num_hidden_layers: usize,
-    pub(crate) num_attention_heads: usize,
-    pub(crate) max_position_embeddings: usize,
-    pub(crate) hidden_act: Act,
-    #[serde(default = "small")]
-    pub(crate) layer_norm_eps: f64,
-}
-
 fn small() -> f64 {
     1e-5
-}
-
-/// The function between the two halves of a feed-forward layer.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Act {
-    QuickGelu,
-    /// The exact one.
-    Gelu,
 }
 
 /// `unet/config.json`.

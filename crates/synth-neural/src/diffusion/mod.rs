@@ -4,24 +4,22 @@ mod config;
 mod schedule;
 #[cfg(test)]
 mod tests;
-mod text;
 mod unet;
 mod vae;
 
-use candle_core::{DType, Device, Result as Computed, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{Device, Result as Computed, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use synth_core::BoxError;
 use synth_image::Picture;
 
-use self::config::{ScheduleConfig, TextConfig, UnetConfig, VaeConfig};
+use self::config::{ScheduleConfig, UnetConfig, VaeConfig};
 use self::schedule::Schedule;
-use self::text::{ClipText, ClipTokenizer};
 use self::unet::Unet;
 use self::vae::Vae;
 use crate::NeuralError;
+use crate::clip_text::{ClipText, ClipTokenizer, TextConfig};
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, digest, read_json};
 use crate::weights::Weights;
@@ -119,14 +117,8 @@ impl Diffusion {
         let path = model.file("text_encoder/config.json", on_download)?;
         let text_config: TextConfig = read_json(&path)?;
         let length = text_config.max_position_embeddings;
-        if length < 3
-            || text_config.num_attention_heads == 0
-            || !text_config.hidden_size.is_multiple_of(text_config.num_attention_heads)
-        {
-            let source = "its heads do not share its numbers, or it has no room for a prompt".into();
-            return Err(NeuralError::ModelFile { path, source });
-        }
-        let tokenizer = ClipTokenizer::open(model, length, on_download)?;
+        text_config.check(&path)?;
+        let tokenizer = ClipTokenizer::open(model, "tokenizer/", length, on_download)?;
         let unet_path = model.file("unet/config.json", on_download)?;
         let unet_config: UnetConfig = read_json(&unet_path)?;
         let plan = unet_config.plan(&unet_path)?;
@@ -309,14 +301,5 @@ impl HubModel {
     /// ```
     pub fn stable_diffusion(cache: impl Into<std::path::PathBuf>) -> Self {
         Self::new("stable-diffusion-v1-5/stable-diffusion-v1-5", "unet/diffusion_pytorch_model.safetensors", cache)
-    }
-}
-
-impl Weights {
-    /// Has something take its weights; that some are missing, or of another shape, is told with the file.
-    fn build<T>(self, device: &Device, build: impl FnOnce(VarBuilder<'_>) -> Computed<T>) -> Result<T, NeuralError> {
-        let path = self.path().to_owned();
-        let weights = VarBuilder::from_tensors(self.into_tensors(), DType::F32, device);
-        build(weights).map_err(|error| NeuralError::ModelFile { path, source: error.into() })
     }
 }

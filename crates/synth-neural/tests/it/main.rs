@@ -5,3 +5,4 @@ mod hub;
 mod inception;
 mod marian;
 mod real;
+mod vision;

@@ -18,13 +18,62 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
-use super::config::{Act, TextConfig};
 use crate::NeuralError;
 use crate::hub::OnDownload;
 use crate::model_folder::{ModelFolder, read, read_json};
 
+/// The sizes of a text encoder, by the names that transformers gives them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TextConfig {
+    pub(crate) vocab_size: usize,
+    pub(crate) hidden_size: usize,
+    pub(crate) intermediate_size: usize,
+    pub(crate) num_hidden_layers: usize,
+    pub(crate) num_attention_heads: usize,
+    pub(crate) max_position_embeddings: usize,
+    #[serde(default)]
+    pub(crate) hidden_act: Act,
+    #[serde(default = "epsilon")]
+    pub(crate) layer_norm_eps: f64,
+}
+
+/// The function between the two halves of a feed-forward layer.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Act {
+    #[default]
+    QuickGelu,
+    /// The exact one.
+    Gelu,
+}
+
+fn epsilon() -> f64 {
+    1e-5
+}
+
+impl TextConfig {
+    /// Whether there is such an encoder.
+    pub(crate) fn check(&self, path: &Path) -> std::result::Result<(), NeuralError> {
+        let heads = self.num_attention_heads;
+        if self.max_position_embeddings < 3 || heads == 0 || !self.hidden_size.is_multiple_of(heads) {
+            let source = "its heads do not share its numbers, or it has no room for a prompt".into();
+            return Err(NeuralError::ModelFile { path: path.to_owned(), source });
+        }
+        Ok(())
+    }
+}
+
+impl Act {
+    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::QuickGelu => x * candle_nn::ops::sigmoid(&(x * 1.702)?)?,
+            Self::Gelu => x.gelu_erf(),
+        }
+    }
+}
+
 /// From prompts to numbers of tokens.
-pub(super) struct ClipTokenizer {
+pub(crate) struct ClipTokenizer {
     tokenizer: Tokenizer,
     begin: u32,
     end: u32,
@@ -42,17 +91,18 @@ const BEGIN: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 
 impl ClipTokenizer {
-    /// Of a folder `tokenizer`; `length` is that of all prompts, in tokens.
-    pub(super) fn open(
+    /// Of files whose names begin with `prefix`; `length` is that of all prompts, in tokens.
+    pub(crate) fn open(
         folder: &ModelFolder,
+        prefix: &str,
         length: usize,
         on_download: &mut OnDownload<'_>,
     ) -> std::result::Result<Self, NeuralError> {
-        let path = folder.file("tokenizer/vocab.json", on_download)?;
+        let path = folder.file(&format!("{prefix}vocab.json"), on_download)?;
         let vocabulary: BTreeMap<String, u32> = read_json(&path)?;
-        let merges_path = folder.file("tokenizer/merges.txt", on_download)?;
+        let merges_path = folder.file(&format!("{prefix}merges.txt"), on_download)?;
         let merges = String::from_utf8_lossy(&read(&merges_path)?).into_owned();
-        let special: Special = read_json(&folder.file("tokenizer/special_tokens_map.json", on_download)?)?;
+        let special: Special = read_json(&folder.file(&format!("{prefix}special_tokens_map.json"), on_download)?)?;
         let damaged = |path: &Path, source: BoxError| NeuralError::ModelFile { path: path.to_owned(), source };
         let number = |token: &str| {
             vocabulary.get(token).copied().ok_or_else(|| damaged(&path, format!("it has no `{token}`").into()))
@@ -67,8 +117,13 @@ impl ClipTokenizer {
         Ok(Self { tokenizer, begin, end, pad, length })
     }
 
+    /// The place of the token that ends a prompt, at which CLIP looks.
+    pub(crate) fn end(&self, tokens: &[u32]) -> usize {
+        tokens.iter().position(|token| *token == self.end).unwrap_or(0)
+    }
+
     /// As many tokens as every prompt has: what begins it, its own, as many as fit, what ends it, and what pads.
-    pub(super) fn tokens(&self, prompt: &str) -> std::result::Result<Vec<u32>, BoxError> {
+    pub(crate) fn tokens(&self, prompt: &str) -> std::result::Result<Vec<u32>, BoxError> {
         let encoding = self.tokenizer.encode_fast(prompt, false)?;
         let mut tokens = vec![self.begin];
         tokens.extend(encoding.get_ids().iter().take(self.length - 2));
@@ -109,7 +164,7 @@ fn tokenizer(
 }
 
 /// From tokens to vectors.
-pub(super) struct ClipText {
+pub(crate) struct ClipText {
     tokens: Embedding,
     positions: Embedding,
     layers: Vec<Layer>,
@@ -130,7 +185,7 @@ struct Layer {
 }
 
 impl ClipText {
-    pub(super) fn new(weights: VarBuilder<'_>, config: &TextConfig) -> Result<Self> {
+    pub(crate) fn new(weights: VarBuilder<'_>, config: &TextConfig) -> Result<Self> {
         let weights = weights.pp("text_model");
         let d = config.hidden_size;
         let embeddings = weights.pp("embeddings");
@@ -145,7 +200,7 @@ impl ClipText {
 
     /// # Shapes
     /// The result: `[1, tokens, d]`.
-    pub(super) fn forward(&self, tokens: &[u32], device: &Device) -> Result<Tensor> {
+    pub(crate) fn forward(&self, tokens: &[u32], device: &Device) -> Result<Tensor> {
         let n = tokens.len();
         let positions = Tensor::arange(0, n as u32, device)?;
         let embedded = self.tokens.forward(&Tensor::new(tokens, device)?)?;
@@ -192,10 +247,7 @@ impl Layer {
         let attended = weights.matmul(&value)?.transpose(0, 1)?.reshape((n, d))?;
         let x = (x + self.out.forward(&attended)?)?;
         let wide = self.up.forward(&self.norm2.forward(&x)?)?;
-        let wide = match self.act {
-            Act::QuickGelu => (&wide * candle_nn::ops::sigmoid(&(&wide * 1.702)?)?)?,
-            Act::Gelu => wide.gelu_erf()?,
-        };
+        let wide = self.act.apply(&wide)?;
         x + self.down.forward(&wide)?
     }
 }
