@@ -61,6 +61,10 @@ pub struct ImageConfig {
 pub struct FeaturesConfig {
     /// The weights of pytorch-fid's Inception.
     pub inception: Option<PathBuf>,
+    /// A folder, or the name of a repository on the hub.
+    pub dinov2: Option<String>,
+    /// As `dinov2`. Where it is set, it tells classes of pictures, too.
+    pub clip: Option<String>,
 }
 
 /// How texts are translated there and back.
@@ -255,7 +259,8 @@ impl Config {
         if let Some(model) = config.embed.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
             *model = folder.join(&*model).to_string_lossy().into_owned();
         }
-        if let Some(model) = config.image.model.as_mut().filter(|model| folder.join(&**model).is_dir()) {
+        let folders = [&mut config.image.model, &mut config.features.dinov2, &mut config.features.clip];
+        for model in folders.into_iter().flatten().filter(|model| folder.join(&***model).is_dir()) {
             *model = folder.join(&*model).to_string_lossy().into_owned();
         }
         if let Some(model) = config.translate.model.as_mut() {

@@ -145,6 +145,9 @@ impl GenerateError {
             Self::Journal { source: None, .. } => hint("name another file with `journal` under [generate]"),
             Self::Template { .. } => hint("`synth prompts` shows the templates in force, and what each is given"),
             Self::NoBorder { .. } => hint("name it: --against CLASS"),
+            Self::NoSources { kind: "image", .. } => hint(
+                "name a folder with pictures of the class: --from pictures/; or leave `strength` out under [image]",
+            ),
             Self::NoSources { .. } => hint(
                 "name records that have labels, by gold or as `synth label` writes them: --from soft.parquet; \
                  --kind examples needs none",

@@ -46,7 +46,7 @@ pub enum Input {
         prompt: String,
         /// What it does not show.
         negative_prompt: String,
-        /// The picture that it begins with, as a data URL or the path of a file, if with one.
+        /// The picture that it begins with, as a data URL, if with one.
         start: Option<String>,
         /// How it is drawn.
         settings: PictureSettings,
@@ -59,7 +59,7 @@ pub enum Input {
 pub struct PictureSettings {
     /// Steps from noise to the picture, at least 1.
     pub steps: usize,
-    /// How much the prompt matters, 0 or more; 1 for as it is.
+    /// How much the prompt matters, 1 or more; 1 for as it is.
     pub guidance: f64,
     /// Where it begins with another picture, how much of that may change, above 0 up to 1; `None` to begin with noise.
     pub strength: Option<f64>,

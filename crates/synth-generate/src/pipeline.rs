@@ -47,6 +47,8 @@ pub struct Outcome {
     /// All candidates, dropped ones included, with what each filter said of them until one dropped them: round by
     /// round, in each those that were dropped before those that passed.
     pub made: Vec<Candidate>,
+    /// The ids of the candidates that a filter dropped.
+    pub dropped: Vec<String>,
     /// How many candidates passed and were not needed any more.
     pub surplus: u64,
     /// Why it ended.
@@ -64,8 +66,9 @@ const DRY_ROUNDS: usize = 50;
 impl Pipeline<'_> {
     /// Makes candidates until `n` are kept. The grid comes back with what each cell came to.
     ///
-    /// Requests go out in rounds, each of as many as are needed at the yield so far, [`Pipeline::round`] at most. The responses of a round are filtered when all are there, in the order of the
-    /// requests: so the same responses give the same rows, whatever the timing.
+    /// Requests go out in rounds, each of as many as are needed at the yield so far, [`Pipeline::round`] at most. The
+    /// responses of a round are filtered when all are there, in the order of the requests: so the same responses give the
+    /// same rows, whatever the timing.
     ///
     /// # Errors
     /// [`Plan::check`] fails; the generator, the journal or a filter fails; no request of the first round is answered;
@@ -78,8 +81,14 @@ impl Pipeline<'_> {
         observer: &dyn Observer,
     ) -> Result<(Outcome, Grid), GenerateError> {
         self.plan.check(self.sources)?;
-        let mut outcome =
-            Outcome { kept: Vec::new(), made: Vec::new(), surplus: 0, stop: Stop::Enough, failed: (0, None) };
+        let mut outcome = Outcome {
+            kept: Vec::new(),
+            made: Vec::new(),
+            dropped: Vec::new(),
+            surplus: 0,
+            stop: Stop::Enough,
+            failed: (0, None),
+        };
         observer.event(Event::Started { stage: Stage::Generate, total: Some(n as u64) });
         let (mut position, mut dry, mut dry_from) = (0, 0, 0);
         while outcome.kept.len() < n {
@@ -201,6 +210,7 @@ impl Pipeline<'_> {
             batch.extend(candidates);
         }
         let (mut passed, dropped) = filters.judge(batch)?;
+        outcome.dropped.extend(dropped.iter().map(|dropped| dropped.candidate.id.clone()));
         outcome.made.extend(dropped.into_iter().map(|dropped| dropped.candidate));
         outcome.made.extend(passed.iter().cloned());
         let wanted = n - outcome.kept.len();

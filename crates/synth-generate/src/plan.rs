@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use synth_core::{ClassId, ClassSet};
+use synth_image::Picture;
 
 use crate::seeds::{Use, rng};
 use crate::{
@@ -144,6 +145,19 @@ impl Plan {
         if !(repetition_penalty > 0.0 && repetition_penalty.is_finite()) {
             return setting("repetition-penalty", repetition_penalty.to_string(), "a number above 0");
         }
+        let PictureSettings { steps, guidance, strength, size } = self.picture;
+        if steps == 0 {
+            return setting("steps", "0".to_owned(), "at least 1");
+        }
+        if !(guidance >= 1.0 && guidance.is_finite()) {
+            return setting("guidance", guidance.to_string(), "1 or more");
+        }
+        if let Some(strength) = strength.filter(|strength| !(*strength > 0.0 && *strength <= 1.0)) {
+            return setting("strength", strength.to_string(), "above 0, at most 1");
+        }
+        if let Some((width, height)) = size.filter(|(width, height)| width * height == 0) {
+            return setting("size", format!("{width}x{height}"), "a width and a height");
+        }
         if self.kind == Kind::EdgeCases && self.against.is_none_or(|against| against == self.class) {
             return Err(GenerateError::NoBorder { class: self.classes.name(self.class).to_owned() });
         }
@@ -216,7 +230,13 @@ impl Plan {
         };
         let Prompt { system, user, .. } = prompts.render(PromptKind::Image, &values, AnswerForm::Text)?;
         let source = self.picture.strength.map(|_| self.source(position, sources)).transpose()?;
-        let start = source.map(|source| source.text.clone());
+        // What is on it decides the answer, not where it stands.
+        let url = |source: &Source| Picture::named(&source.text).map(|picture| picture.to_url());
+        let failed = |error: synth_image::ImageError| {
+            let generator = "the picture to begin with".to_owned();
+            GenerateError::Generator { generator, source: error.into() }
+        };
+        let start = source.map(url).transpose().map_err(failed)?;
         let input = Input::Picture { prompt: user, negative_prompt: system, start, settings: self.picture };
         let request = Request {
             input,

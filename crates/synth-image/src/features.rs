@@ -1,6 +1,9 @@
 //! Pictures as points.
 
-use ndarray::Array2;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{Array1, Array2};
 use synth_core::{BoxError, Dataset, Embed};
 
 use crate::Picture;
@@ -21,15 +24,29 @@ pub trait ImageFeatures: Send + Sync {
 }
 
 /// Features as an [`Embed`]: records whose field names a picture, by the path of its file or as a data URL, become points.
+/// What was placed once is remembered: filters ask for the same pictures again and again.
 pub struct PictureEmbed {
-    features: std::sync::Arc<dyn ImageFeatures>,
+    features: Arc<dyn ImageFeatures>,
     field: String,
+    known: Mutex<BTreeMap<String, Array1<f64>>>,
 }
 
 impl PictureEmbed {
     /// Reads pictures from this field.
-    pub fn new(features: std::sync::Arc<dyn ImageFeatures>, field: impl Into<String>) -> Self {
-        Self { features, field: field.into() }
+    pub fn new(features: Arc<dyn ImageFeatures>, field: impl Into<String>) -> Self {
+        Self { features, field: field.into(), known: Mutex::default() }
+    }
+
+    fn point(&self, name: &str) -> Result<Array1<f64>, BoxError> {
+        // A lock whose holder died holds whole points all the same.
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(point) = known().get(name) {
+            return Ok(point.clone());
+        }
+        // One at a time: pictures are large, and their points are not.
+        let point = self.features.features(&[Picture::named(name)?])?.row(0).to_owned();
+        known().insert(name.to_owned(), point.clone());
+        Ok(point)
     }
 }
 
@@ -44,9 +61,7 @@ impl Embed for PictureEmbed {
         };
         let mut points = Array2::zeros((records.n_rows(), self.dim()));
         for (row, mut point) in points.rows_mut().into_iter().enumerate() {
-            let picture = Picture::named(names.text(row).unwrap_or_default())?;
-            // One at a time: pictures are large, and their points are not.
-            point.assign(&self.features.features(&[picture])?.row(0));
+            point.assign(&self.point(names.text(row).unwrap_or_default())?);
         }
         Ok(points)
     }

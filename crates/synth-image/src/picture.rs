@@ -62,7 +62,10 @@ impl Picture {
         };
         let open = || -> Result<_, ImageError> {
             let mut reader = ImageReader::new(open().map_err(read)?).with_guessed_format().map_err(read)?;
-            reader.limits(Limits::no_limits());
+            // Of pixels there are limits below; this one is for what else stands in a file.
+            let mut limits = Limits::no_limits();
+            limits.max_alloc = Some(8 * MAX_PIXELS);
+            reader.limits(limits);
             Ok(reader)
         };
         let (width, height) = open()?.into_dimensions().map_err(damaged)?;

@@ -74,7 +74,7 @@ impl std::fmt::Debug for Clip {
 }
 
 const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const SPREAD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+const SPREAD: [f32; 3] = [0.268_629_55, 0.261_302_6, 0.275_777_1];
 
 const LAYER: LayerNames = LayerNames {
     norms: ["layer_norm1", "layer_norm2"],

@@ -188,6 +188,9 @@ impl NeuralError {
             }
             Self::Code { .. } => vec!["use a model in safetensors, from an author whom you trust".into()],
             Self::Damaged { .. } => vec!["fetch the file again: it may be cut off, or of another format".into()],
+            Self::Unsupported { path, .. } if path.extension().is_none_or(|ending| ending != "gguf") => {
+                vec!["use another model for this task: one of the same family without it".into()]
+            }
             Self::Architecture { .. } | Self::Unsupported { .. } => {
                 vec![
                     "use a SmolLM2 of any size, or serve the model elsewhere and use the OpenAI-compatible back end"

@@ -41,8 +41,30 @@ impl ModelFolder {
         }
     }
 
+    /// Whether a model of the hub was fetched before; what it lacks then, it has not.
     fn is_cached(&self) -> bool {
-        matches!(self, Self::Hub(model) if model.cached().is_some())
+        let settings = |model: &HubModel| HubModel { file: "config.json".into(), ..model.clone() }.cached().is_some();
+        matches!(self, Self::Hub(model) if model.cached().is_some() || settings(model))
+    }
+
+    /// The path of the first of several files that is there: one that is in the cache before one that is to be fetched.
+    ///
+    /// # Errors
+    /// There is none, told by the first; it cannot be fetched.
+    pub(crate) fn first_of(&self, names: &[&str], on_download: &mut OnDownload<'_>) -> Result<PathBuf, NeuralError> {
+        if let Self::Hub(model) = self {
+            let cached = |name: &&str| HubModel { file: (*name).into(), ..model.clone() }.cached().is_some();
+            if let Some(name) = names.iter().find(|name| cached(name)) {
+                return self.file(name, on_download);
+            }
+        }
+        for name in names {
+            match self.file(name, on_download) {
+                Err(NeuralError::NoModelFile { .. } | NeuralError::NotOnHub { .. }) => {}
+                found => return found,
+            }
+        }
+        self.file(names[0], on_download)
     }
 
     /// As [`ModelFolder::file`]; `None` where there is no such file.

@@ -55,7 +55,7 @@ pub struct Translator {
     source: SentencePiece,
     vocabulary: BTreeMap<String, u32>,
     /// The piece of each number.
-    pieces: Vec<String>,
+    pieces: BTreeMap<u32, String>,
     unknown: u32,
     beams: usize,
     /// Tokens of a sentence, in either language, with those that begin and end it.
@@ -93,16 +93,16 @@ impl Translator {
         let vocabulary: BTreeMap<String, u32> = read_json(&path)?;
         let damaged = |problem: String| NeuralError::ModelFile { path: path.clone(), source: problem.into() };
         let n_vocab = config.vocab_size;
-        let mut pieces = vec![String::new(); n_vocab];
-        for (piece, &number) in &vocabulary {
-            let Some(place) = pieces.get_mut(number as usize) else {
-                return Err(damaged(format!("`{piece}` is number {number} of the {n_vocab} in `config.json`")));
-            };
-            place.clone_from(piece);
+        if let Some((piece, number)) = vocabulary.iter().find(|(_, number)| **number as usize >= n_vocab) {
+            return Err(damaged(format!("`{piece}` is number {number} of the {n_vocab} in `config.json`")));
         }
+        let pieces = vocabulary.iter().map(|(piece, number)| (*number, piece.clone())).collect();
         let Some(&unknown) = vocabulary.get("<unk>") else { return Err(damaged("it has no `<unk>`".into())) };
         let weights = Weights::of(folder, "model.safetensors", "pytorch_model.bin", on_download)?;
-        let digest = digest([weights.path(), &path, &source_path])?;
+        let config_path = folder.file("config.json", on_download)?;
+        let generation = folder.optional_file("generation_config.json", on_download)?;
+        let files = [weights.path(), &path, &source_path, &config_path].into_iter().chain(generation.as_deref());
+        let digest = digest(files)?;
         let beams = settings.beams.or(config.num_beams).unwrap_or(1);
         if 2 * beams > n_vocab {
             let value = beams.to_string();
@@ -135,7 +135,7 @@ impl Translator {
     pub fn detokenize(&self, tokens: &[u32]) -> String {
         let special = [self.unknown, self.marian.config().eos_token_id, self.marian.config().pad_token_id];
         let words = tokens.iter().filter(|token| !special.contains(token));
-        text_of(words.filter_map(|token| self.pieces.get(*token as usize)).map(String::as_str))
+        text_of(words.filter_map(|token| self.pieces.get(token)).map(String::as_str))
     }
 
     /// Translates sentences, each as the numbers that [`Translator::tokenize`] gives; at most as many of them as the model

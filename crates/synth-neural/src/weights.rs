@@ -31,14 +31,7 @@ impl Weights {
         pytorch: &str,
         on_download: &mut OnDownload<'_>,
     ) -> Result<Self, NeuralError> {
-        let path = match folder.optional_file(safetensors, on_download)? {
-            Some(path) => path,
-            None => match folder.optional_file(pytorch, on_download)? {
-                Some(path) => path,
-                // Its absence is told with the name of the file that is preferred.
-                None => folder.file(safetensors, on_download)?,
-            },
-        };
+        let path = folder.first_of(&[safetensors, pytorch], on_download)?;
         Self::read(&path)
     }
 
@@ -164,12 +157,22 @@ fn of_pytorch(path: &Path) -> Result<Vec<(String, Tensor)>, Problem> {
     for name in names.iter().filter(|name| name.ends_with("data.pkl")) {
         let mut pickle = BufReader::new(archive.by_name(name)?);
         let mut stack = Stack::empty();
-        // Step by step, as nothing of it may be missed. What cannot be followed may be anything.
-        while !stack.read(&mut pickle).map_err(|error| Problem::Code(error.to_string()))? {
+        // Step by step, as nothing of it may be missed.
+        while !stack.read(&mut pickle).map_err(|error| format!("what describes its tensors cannot be read: {error}"))? {
             stack.stack().last().map_or(Ok(()), check)?;
         }
     }
     let tensors = PthTensors::new(path, None)?;
+    // The reader makes room for what a tensor says it holds.
+    let mut infos: Vec<_> = tensors.tensor_infos().values().collect();
+    infos.sort_unstable_by_key(|info| &info.name);
+    for info in infos {
+        let bytes = info.layout.shape().elem_count() * info.dtype.size_in_bytes() + info.layout.start_offset();
+        let there = archive.by_name(&info.path)?.size();
+        if bytes as u64 > there {
+            return Err(format!("the tensor `{}` takes {bytes} bytes, and there are {there}", info.name).into());
+        }
+    }
     let mut names: Vec<&String> = tensors.tensor_infos().keys().collect();
     names.sort_unstable();
     let mut found = Vec::with_capacity(names.len());
@@ -178,6 +181,21 @@ fn of_pytorch(path: &Path) -> Result<Vec<(String, Tensor)>, Problem> {
         found.push((name.clone(), tensor));
     }
     Ok(found)
+}
+
+/// Whether what builds a tensor, its storage, its offset and its shape, speaks of sizes that can be computed with.
+fn is_of_a_size(args: &Object) -> bool {
+    const MOST: i64 = 1 << 40;
+    let number = |object: &Object| match object {
+        Object::Int(n) => Some(i64::from(*n)),
+        Object::Long(n) => Some(*n),
+        _ => None,
+    };
+    let Object::Tuple(args) = args else { return false };
+    let Object::Tuple(shape) = &args[2] else { return false };
+    let n = shape.iter().try_fold(1i64, |n, side| n.checked_mul(number(side).filter(|side| (0..MOST).contains(side))?));
+    let offset = number(&args[1]);
+    n.is_some_and(|n| n < MOST) && offset.is_some_and(|offset| (0..MOST).contains(&offset))
 }
 
 /// Checks an object as it is built: classes and functions, and, as candle's reader relies on it, the number of arguments
@@ -199,7 +217,10 @@ fn check(object: &Object) -> Result<(), Problem> {
                 Object::Class { .. } => 1,
                 _ => return Err(Problem::Code("a call of what it makes".into())),
             };
-            if n_of(args) < least { Err("a tensor without a shape".into()) } else { Ok(()) }
+            if n_of(args) < least {
+                return Err("a tensor without a shape".into());
+            }
+            if least > 1 && !is_of_a_size(args) { Err("a tensor that no memory holds".into()) } else { Ok(()) }
         }
         _ => Ok(()),
     }

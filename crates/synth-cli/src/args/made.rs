@@ -202,6 +202,10 @@ pub struct FidArgs {
 pub enum FeaturesKind {
     /// Inception v3, by which published distances are measured: pytorch-fid's weights
     Inception,
+    /// DINOv2, nearer to what people see
+    Dinov2,
+    /// CLIP
+    Clip,
     /// Grey thumbnails of 8 x 8 pixels, for small and simple pictures; needs no weights
     Thumbnail,
 }

@@ -119,7 +119,11 @@ fn measure(args: &FidArgs, config: &Config, progress: &Progress) -> Result<Summa
     let manifolds = precision_recall(real.points.view(), made.points.view(), NEIGHBOURS)?;
     Ok(Summary {
         version: 1,
-        features: real.features,
+        features: if real.features == made.features {
+            real.features
+        } else {
+            format!("{} and {}", real.features, made.features)
+        },
         dimensions: d,
         real: n,
         made: m,
@@ -161,12 +165,18 @@ fn pictures(_: &Path, _: &FidArgs, _: &Config, _: &Progress) -> Result<Side> {
 #[cfg(feature = "neural")]
 fn pictures(path: &Path, args: &FidArgs, config: &Config, progress: &Progress) -> Result<Side> {
     use synth::core::{Event, Observer, Stage};
-    use synth::image::{Picture, folder};
+    use synth::image::{ImageError, Picture, folder};
 
     use crate::generation::image_features::image_features;
 
-    let files = folder(path)?;
-    let network = image_features(args.features, config)?;
+    let files = folder(path).map_err(|error| match error {
+        ImageError::NoPictures { .. } => hinted(
+            format!("the folder `{}` holds no pictures", path.display()),
+            "names of pictures end in .png, .jpg, .jpeg or .webp; folders in it are not looked into: name one of them",
+        ),
+        error => error.into(),
+    })?;
+    let network = image_features(args.features, config, progress)?;
     progress.event(Event::Started { stage: Stage::Embed, total: Some(files.len() as u64) });
     let mut points = Array2::zeros((0, network.dim()));
     for (file, done) in files.iter().zip(1..) {
@@ -220,7 +230,7 @@ fn describe(summary: &Summary) -> String {
         text.push_str("± of the Fréchet distance: its 95 % interval, by the bootstrap\n");
     }
     if summary.kernel_deviation.is_some() {
-        text.push_str("± of the kernel distance: the standard deviation over 100 subsets of 1,000 points\n");
+        text.push_str("± of the kernel distance: the standard deviation over 100 subsets of at most 1,000 points\n");
     }
     text
 }

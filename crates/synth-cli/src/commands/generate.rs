@@ -137,9 +137,7 @@ impl<'a> Job<'a> {
         let against = args.against.as_ref().map(|name| known(prepared.classes(), "--against", name)).transpose()?;
         let plan = plan(args, config, kind, prepared.classes(), (class, against), small);
         plan.check_settings()?;
-        if let Some((name, _)) = axes(config, &args.class).iter().find(|(_, values)| values.is_empty()) {
-            return Err(hinted(format!("the attribute `{name}` has no values"), "list some, or leave it out"));
-        }
+        check_axes(config, &args.class)?;
         Ok(Self { args, config, progress, backend, prepared, prompts, plan })
     }
 
@@ -198,6 +196,13 @@ fn axes(config: &Config, class: &str) -> BTreeMap<String, Vec<String>> {
         axes.extend(class.attributes.clone());
     }
     axes
+}
+
+fn check_axes(config: &Config, class: &str) -> Result<()> {
+    match axes(config, class).iter().find(|(_, values)| values.is_empty()) {
+        Some((name, _)) => Err(hinted(format!("the attribute `{name}` has no values"), "list some, or leave it out")),
+        None => Ok(()),
+    }
 }
 
 /// Requests of one round, at most: enough to keep a server busy, few enough that the grid learns early.
@@ -478,13 +483,7 @@ fn plan(
 fn describe(summary: &Summary) -> String {
     let mut text = report::yield_table(&summary.filters);
     text.push('\n');
-    if summary.failed_requests > 0 {
-        text.push_str(&format!(
-            "{} not answered, the first: {}\n",
-            counted(summary.failed_requests, "request was", "requests were"),
-            summary.first_failure.as_deref().unwrap_or("-")
-        ));
-    }
+    text.push_str(&report::failures(summary.failed_requests, summary.first_failure.as_deref()));
     if summary.cells.0 > 1 {
         text.push_str(&format!(
             "{} of attributes, {} given up\n",

@@ -10,8 +10,9 @@ use arrow_schema::{DataType, Field, Schema};
 use ndarray::Array2;
 use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels};
 use synth::generate::{Source, Sources, TextRecords};
-use synth::image::{ImageFeatures, PictureEmbed, folder};
+use synth::image::{ImageError, ImageFeatures, PictureEmbed, folder};
 use synth::learn::{Classifier, FeatureSpec, Features, Trainer, one_hot};
+use synth::neural::{Clip, ClipZeroShot};
 
 use super::material::known;
 use crate::errors::{hinted, unboxed};
@@ -37,11 +38,14 @@ const LEARNABLE: usize = 10;
 impl Pictures {
     /// Reads folders of pictures: each folder in them is a class; pictures without such a folder are of the class that is
     /// wanted. Where there are enough of several classes, and no classifier is named, one is trained on them.
+    ///
+    /// In place of a classifier CLIP may tell classes by their names, if it is given, and there are several.
     pub fn load(
         folders: &[PathBuf],
         class: &str,
         model: Option<&Path>,
         features: Arc<dyn ImageFeatures>,
+        clip: Option<Arc<Clip>>,
         progress: &Progress,
     ) -> Result<Self> {
         let mut found: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
@@ -73,13 +77,34 @@ impl Pictures {
         let embed: Arc<dyn Embed> = Arc::new(PictureEmbed::new(Arc::clone(&features), FIELD));
         let records = TextRecords::of_field(FIELD);
         let learnable = found.len() > 1 && found.values().all(|files| files.len() >= LEARNABLE);
-        let classifier = match loaded {
-            None if learnable => Some(trained(&classes, &sources, &records, &*embed, progress)?),
-            loaded => loaded,
+        let of_points = |classifier| {
+            let embed = Arc::clone(&embed);
+            Arc::new(PicturePredict { embed, classifier }) as Arc<dyn Predict>
         };
-        let model = classifier
-            .map(|classifier| Arc::new(PicturePredict { embed: Arc::clone(&embed), classifier }) as Arc<dyn Predict>);
+        let model: Option<Arc<dyn Predict>> = match (loaded, clip) {
+            (Some(classifier), _) => Some(of_points(classifier)),
+            (None, Some(clip)) if classes.len() > 1 => {
+                let texts: Vec<String> = classes.names().iter().map(|name| format!("a photo of a {name}")).collect();
+                Some(Arc::new(ClipZeroShot::new(clip, classes.clone(), &texts, FIELD)?))
+            }
+            (None, _) if learnable => Some(of_points(trained(&classes, &sources, &records, &*embed, progress)?)),
+            (None, _) => None,
+        };
         Ok(Self { classes, class, sources, records, features, embed, model })
+    }
+
+    /// A hash of which pictures there are and, where they are begun with, of what is on them.
+    pub fn digest(&self, with_contents: bool) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for source in self.sources.all() {
+            hasher.update(source.id.as_bytes());
+            hasher.update(b"\0");
+            if with_contents {
+                let failed = || format!("cannot read `{}`", source.text);
+                hasher.update(&std::fs::read(&source.text).with_context(failed)?);
+            }
+        }
+        Ok(hasher.finalize().to_hex()[..16].to_owned())
     }
 
     /// The real pictures of the class that is wanted, by their paths.
@@ -103,15 +128,26 @@ fn of_folder(path: &Path) -> Result<Vec<(Option<String>, Vec<PathBuf>)>> {
     }
     let failed = || format!("cannot read `{}`", path.display());
     let entries = std::fs::read_dir(path).with_context(failed)?;
-    let mut folders: Vec<PathBuf> =
+    let mut entries: Vec<PathBuf> =
         entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().with_context(failed)?;
-    folders.retain(|path| path.is_dir());
-    folders.sort_unstable();
-    if folders.is_empty() {
-        return Ok(vec![(None, folder(path)?)]);
-    }
+    entries.sort_unstable();
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    folders.iter().map(|path| Ok((Some(name(path)), folder(path)?))).collect()
+    let (mut found, mut is_empty) = (Vec::new(), None);
+    // Folders of programs, as `.thumbnails` and `__MACOSX`, are no classes.
+    let is_class = |path: &&PathBuf| path.is_dir() && !name(path).starts_with(['.', '_']);
+    for (class, path) in std::iter::once((None, path))
+        .chain(entries.iter().filter(is_class).map(|path| (Some(name(path)), path.as_path())))
+    {
+        match folder(path) {
+            Ok(files) => found.push((class, files)),
+            Err(error @ ImageError::NoPictures { .. }) => is_empty = is_empty.or(Some(error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match is_empty {
+        Some(error) if found.is_empty() => Err(error.into()),
+        _ => Ok(found),
+    }
 }
 
 /// A classifier of points.

@@ -87,6 +87,17 @@ pub fn one_line(text: &str) -> String {
     }
 }
 
+/// How many requests were not answered, as a line; empty where all were.
+pub fn failures(n: u64, first: Option<&str>) -> String {
+    match n {
+        0 => String::new(),
+        n => {
+            let requests = counted(n, "request was", "requests were");
+            format!("{requests} not answered, the first: {}\n", first.unwrap_or("-"))
+        }
+    }
+}
+
 /// What was spent, as a sentence.
 pub fn spent(requests: u64, recorded: u64, usage: Usage, dollars: Option<f64>) -> String {
     let mut text = counted(requests, "request", "requests");

@@ -90,7 +90,7 @@ fn what_cannot_be_compared() {
     exit code: 2
     ---- stderr ----
     error: the folder `empty` holds no pictures
-    hint: names of pictures end in .png, .jpg, .jpeg or .webp
+    hint: names of pictures end in .png, .jpg, .jpeg or .webp; folders in it are not looked into: name one of them
     ");
     let missing = project.run(&format!("fid {PICTURES} {PICTURES}"));
     assert!(

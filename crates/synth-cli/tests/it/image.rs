@@ -104,8 +104,65 @@ fn a_picture_may_begin_with_a_real_one() {
     exit code: 2
     ---- stderr ----
     error: there is no text of the class `disc` for image
-    hint: name records that have labels, by gold or as `synth label` writes them: --from soft.parquet; --kind examples needs none
+    hint: name a folder with pictures of the class: --from pictures/; or leave `strength` out under [image]
     ");
+}
+
+#[test]
+fn a_folder_holds_the_pictures_of_one_run() {
+    let project = project();
+    let run =
+        |more: &str| format!("generate --class disc --kind image --n 2 --from real --filters none --out made {more}");
+    let pictures = || {
+        let entries =
+            fs::read_dir(project.path("made")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        entries.filter(|name| name.ends_with(".png")).collect::<std::collections::BTreeSet<_>>()
+    };
+    project.done(&run("--seed 1"));
+    let first = pictures();
+    project.done(&run("--seed 2"));
+    // Those of the run before are gone, as they are in no manifest.
+    assert!(pictures().len() == 2 && pictures().is_disjoint(&first), "{:?}", pictures());
+    project.file("made/holiday.png", Picture::from_rgb(1, 1, vec![9; 3]).unwrap().to_png(&[]));
+    assert_snapshot!(project.run(&run("--seed 3")), @"
+    exit code: 2
+    ---- stderr ----
+    error: `made/holiday.png` is no picture of an earlier run, and would be mixed with those of this one
+    hint: name another folder: --out
+    ");
+    assert_eq!(pictures().len(), 3);
+    assert_snapshot!(project.run("generate --class disc --kind image --from real --out real/disc"), @"
+    exit code: 2
+    ---- stderr ----
+    frechet: the filter `frechet` lets pictures of a class pass unmeasured where it has few real pictures: 128 are needed for 64 coordinates, and there are 12
+    error: `--out real/disc` lies in `--from real`
+    hint: made pictures would count as real ones the next time: name a folder outside it
+    ");
+}
+
+#[test]
+fn folders_that_are_no_classes_are_left_out() {
+    let project = project();
+    fs::create_dir_all(project.path("real/.thumbnails")).unwrap();
+    fs::create_dir_all(project.path("real/notes")).unwrap();
+    let shown = project.run("generate --class square --kind image --from real --out made");
+    assert!(shown.contains("the classes are disc, stripes"), "{shown}");
+}
+
+#[test]
+fn clip_tells_classes_by_their_names() {
+    let project = project();
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../synth-neural/tests/fixtures/vision/clip");
+    settings(&project, &format!("[features]\nclip = \"{clip}\"\n"));
+    let args =
+        "generate --class disc --kind image --n 2 --from real --out made --json --budget 6req --filters confidence";
+    let output = project.command(args).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["filters"][0]["filter"], "confidence");
+    assert!(report["filters"][0]["seen"].as_u64().unwrap() >= 2, "{report}");
+    // Features of pictures are compared, too.
+    let shown = project.run("fid real/disc real/stripes --features clip");
+    assert!(shown.contains("12 real and 12 made points in 20 dimensions, by clip"), "{shown}");
 }
 
 #[test]
@@ -152,7 +209,6 @@ fn what_cannot_be_drawn() {
     assert_snapshot!(run("--class disc --from real --out made"), @"
     exit code: 2
     ---- stderr ----
-    frechet: the filter `frechet` lets pictures of a class pass unmeasured where it has few real pictures: 128 are needed for 64 coordinates, and there are 12
     error: `sampler` under [image] is `pndm`
     hint: it is `ddim` or `euler`
     ");

@@ -31,11 +31,15 @@ fn half_are_english(words: &[&str]) -> bool {
     words.iter().filter(english).count() * 2 >= words.len().max(1)
 }
 
-/// Whether a text negates, which is known of English ones, by their words.
+/// Whether a text has a word that negates in English.
 pub(crate) fn negates(text: &str) -> bool {
+    Source::of(text).words.iter().any(|word| is_negation(&word.lower))
+}
+
+/// Whether half of the words of a text are English ones.
+pub(crate) fn is_english(text: &str) -> bool {
     let source = Source::of(text);
-    let words: Vec<&str> = source.words.iter().map(|word| word.lower.as_str()).collect();
-    words.iter().any(|word| is_negation(word)) && half_are_english(&words)
+    half_are_english(&source.words.iter().map(|word| word.lower.as_str()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -14,5 +14,5 @@ mod word_order;
 mod word_synonyms;
 
 pub use augmenter::Augmenter;
-pub(crate) use language::negates;
+pub(crate) use language::{is_english, negates};
 pub use settings::AugmenterSettings;

@@ -61,10 +61,29 @@ impl BackTranslator {
         Ok(Self { pivots, model })
     }
 
-    /// The choices of a request, by pivot.
-    fn places(&self, requests: &[Request], at: usize) -> BTreeMap<usize, Vec<Place>> {
+    /// The choices of some requests, in order.
+    fn translated(&self, requests: &[Request], observer: &dyn Observer) -> Result<Vec<Vec<String>>, GenerateError> {
+        let mut choices: Vec<Vec<(u32, String)>> = vec![Vec::new(); requests.len()];
+        for (pivot, places) in self.places(requests) {
+            if observer.cancelled() {
+                return Err(GenerateError::Cancelled);
+            }
+            let texts = Self::there_and_back(&self.pivots[pivot], requests, &places, observer)?;
+            for (place, text) in places.iter().zip(texts) {
+                choices[place.request].push((place.choice, text));
+            }
+        }
+        let in_order = |mut choices: Vec<(u32, String)>| {
+            choices.sort_by_key(|(choice, _)| *choice);
+            choices.into_iter().map(|(_, text)| text).collect()
+        };
+        Ok(choices.into_iter().map(in_order).collect())
+    }
+
+    /// The choices of requests, by pivot.
+    fn places(&self, requests: &[Request]) -> BTreeMap<usize, Vec<Place>> {
         let mut places: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
-        for (request, asked) in requests.iter().enumerate().skip(at).take(BATCH) {
+        for (request, asked) in requests.iter().enumerate() {
             let n = self.pivots.len() as u64;
             for choice in 0..asked.n_choices {
                 let pivot = (asked.seed % n + u64::from(choice)) % n;
@@ -138,30 +157,30 @@ impl Generator for BackTranslator {
         sink: &mut Sink<'_>,
     ) -> Result<(), GenerateError> {
         for at in (0..requests.len()).step_by(BATCH) {
-            let mut choices: Vec<Vec<(u32, String)>> = vec![Vec::new(); requests.len().min(at + BATCH) - at];
-            for (pivot, places) in self.places(requests, at) {
-                if observer.cancelled() {
-                    return Err(GenerateError::Cancelled);
+            let batch = &requests[at..requests.len().min(at + BATCH)];
+            let answers = match self.translated(batch, observer) {
+                Err(GenerateError::Cancelled) => return Err(GenerateError::Cancelled),
+                Ok(all) => all.into_iter().map(Ok).collect(),
+                // One of them may be what it fails at: each for itself, so that the others are answered.
+                Err(_) => {
+                    let one =
+                        |request: &Request| Ok(self.translated(std::slice::from_ref(request), observer)?.remove(0));
+                    batch.iter().map(one).collect::<Vec<Result<_, _>>>()
                 }
-                let texts = Self::there_and_back(&self.pivots[pivot], requests, &places, observer)?;
-                for (place, text) in places.iter().zip(texts) {
-                    choices[place.request - at].push((place.choice, text));
-                }
-            }
-            let answer = |(offset, mut choices): (usize, Vec<(u32, String)>)| {
-                let request = at + offset;
-                choices.sort_by_key(|(choice, _)| *choice);
-                let choices = choices.into_iter().map(|(_, text)| text).collect();
-                let result = match &requests[request].input {
-                    Input::Text { .. } => Ok(Response { choices, usage: Usage::default() }),
-                    Input::Prompt(_) | Input::Picture { .. } => {
+            };
+            let answer = |(request, result): (usize, Result<Vec<String>, GenerateError>)| {
+                let result = match (&requests[request].input, result) {
+                    (_, Err(GenerateError::Cancelled)) => return Err(GenerateError::Cancelled),
+                    (Input::Text { .. }, result) => result.map(|choices| Response { choices, usage: Usage::default() }),
+                    (Input::Prompt(_) | Input::Picture { .. }, _) => {
                         let generator = "back-translation".into();
                         Err(GenerateError::Unsupported { generator, what: "answer prompts or draw" })
                     }
                 };
-                Answer { request, result }
+                Ok(Answer { request, result })
             };
-            if let ControlFlow::Break(()) = sink(choices.into_iter().enumerate().map(answer).collect()) {
+            let answers = (at..).zip(answers).map(answer).collect::<Result<_, _>>()?;
+            if let ControlFlow::Break(()) = sink(answers) {
                 return Ok(());
             }
         }
@@ -260,6 +279,46 @@ mod tests {
             })
             .unwrap();
         assert_eq!(results, [false, true]);
+    }
+
+    #[test]
+    fn what_one_text_fails_at_does_not_fail_the_others() {
+        struct Fails;
+        impl Translate for Fails {
+            fn fingerprint(&self) -> String {
+                "fails".into()
+            }
+
+            fn name(&self) -> &str {
+                "fails"
+            }
+
+            fn translate(
+                &self,
+                texts: &[TextToTranslate<'_>],
+                _: Sampling,
+                _: &dyn Observer,
+            ) -> Result<Vec<String>, GenerateError> {
+                match texts.iter().any(|text| text.text.contains("bad")) {
+                    true => Err(GenerateError::Generator { generator: "it".into(), source: "a bad one".into() }),
+                    false => Ok(texts.iter().map(|text| text.text.to_owned()).collect()),
+                }
+            }
+        }
+        let (there, back) = (Arc::new(Fails), Arc::new(Fails));
+        let generator = BackTranslator::new(vec![Pivot { language: "fr".into(), there, back }]).unwrap();
+        let requests = ["a", "bad", "b"].map(|text| request(text, 1, 0, Sampling::greedy()));
+        let mut results = Vec::new();
+        let sink = &mut |answers: Vec<Answer>| {
+            results.extend(answers.into_iter().map(|answer| answer.result.map(|response| response.choices)));
+            ControlFlow::Continue(())
+        };
+        generator.generate(&requests, &Silent, sink).unwrap();
+        assert_eq!(
+            (results[0].as_ref().unwrap(), results[2].as_ref().unwrap()),
+            (&vec!["a".into()], &vec!["b".into()])
+        );
+        assert!(results[1].is_err());
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl CommandTranslator {
         };
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: Ctrl-C is for us, and what the program starts can be ended with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|error| failed(error.into()))?;
         let lines: Vec<String> = sentences.iter().map(|sentence| one_line(sentence.text)).collect();
         let output = talk(&mut child, lines, observer).map_err(|error| failed(error.into()))?;
@@ -117,22 +120,35 @@ fn talk(child: &mut Child, lines: Vec<String>, observer: &dyn Observer) -> std::
         }
         String::from_utf8_lossy(&said).into_owned()
     });
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
+    let mut status = None;
+    // What the program has started may hold the pipes when it has ended.
+    while status.is_none() || !reader.is_finished() || !errors.is_finished() {
         if observer.cancelled() {
-            child.kill()?;
-            child.wait()?;
-            break None;
+            end(child);
+            // Threads whose pipes somebody else still holds are left to end by themselves.
+            return Ok(None);
+        }
+        if status.is_none() {
+            status = child.try_wait()?;
         }
         thread::sleep(Duration::from_millis(5));
-    };
+    }
     let lost = || std::io::Error::other("a thread that reads from it is gone");
-    // Joined in any case: none of them outlives the program.
     let (_, read, said) = (writer.join(), reader.join(), errors.join());
     let Some(status) = status else { return Ok(None) };
     Ok(Some((status, read.map_err(|_| lost())??, said.map_err(|_| lost())?)))
+}
+
+/// Ends a program, and on Unix all of its group; one that has ended already is none the worse for it.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    {
+        // The standard library ends single programs only.
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// A sentence may go over several lines.
@@ -215,6 +231,8 @@ mod unix_tests {
                 true
             }
         }
-        assert!(matches!(translate("sleep 100", &["One."], &Impatient), Err(GenerateError::Cancelled)));
+        for command in ["sleep 100", "sh -c 'sleep 100; true'", "sh -c 'sleep 100 & exit 0'"] {
+            assert!(matches!(translate(command, &["One."], &Impatient), Err(GenerateError::Cancelled)), "{command}");
+        }
     }
 }

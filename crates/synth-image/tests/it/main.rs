@@ -25,6 +25,7 @@ fn resizing_is_that_of_pillow() {
     let picture = Picture::from_rgb(recorded.width, recorded.height, recorded.rgb).unwrap();
     for ((width, height), expected) in recorded.sizes.iter().zip(&recorded.resized) {
         let got = picture.resized(*width, *height);
+        assert_eq!(got.len(), expected.iter().map(Vec::len).sum::<usize>());
         let farthest = got.iter().zip(expected.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(farthest < 1e-3, "{width} x {height}: {farthest}");
     }

@@ -7,6 +7,8 @@ mod tests;
 mod unet;
 mod vae;
 
+use std::path::{Path, PathBuf};
+
 use candle_core::{Device, Result as Computed, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +38,7 @@ pub struct PictureRequest<'a> {
     pub size: Option<(usize, usize)>,
     /// Steps from noise to the picture, from 1 to those of the training, 1,000 mostly.
     pub steps: usize,
-    /// How much the prompt matters: 1 for as it is, more to exaggerate (Ho and Salimans 2022, Classifier-free diffusion
+    /// How much the prompt matters, at least 1: 1 for as it is, more to exaggerate (Ho and Salimans 2022, Classifier-free diffusion
     /// guidance).
     pub guidance: f64,
     /// How steps are taken; `None` as the model's settings say.
@@ -99,6 +101,17 @@ impl std::fmt::Debug for Diffusion {
     }
 }
 
+/// The files of a model that decide its pictures, beside those of weights.
+const SETTINGS: [&str; 7] = [
+    "text_encoder/config.json",
+    "tokenizer/vocab.json",
+    "tokenizer/merges.txt",
+    "tokenizer/special_tokens_map.json",
+    "unet/config.json",
+    "vae/config.json",
+    "scheduler/scheduler_config.json",
+];
+
 /// What noise is drawn for: the two never draw alike.
 #[derive(Clone, Copy)]
 enum Noise {
@@ -130,15 +143,20 @@ impl Diffusion {
         }
         let schedule_path = model.file("scheduler/scheduler_config.json", on_download)?;
         let schedule: ScheduleConfig = read_json(&schedule_path)?;
-        if schedule.num_train_timesteps == 0 {
-            let source = "it has no steps".into();
+        /// More than any model is trained with.
+        const MOST_STEPS: usize = 100_000;
+        if schedule.num_train_timesteps == 0 || schedule.num_train_timesteps > MOST_STEPS {
+            let source = "it has no steps, or more than 100,000".into();
             return Err(NeuralError::ModelFile { path: schedule_path, source });
         }
         let mut weights = |new: &str, old: &str| Weights::of(model, new, old, on_download);
         let of_text = weights("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin")?;
         let of_unet = weights("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin")?;
         let of_vae = weights("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin")?;
-        let hash = digest([of_text.path(), of_unet.path(), of_vae.path()])?;
+        let weights = [of_text.path(), of_unet.path(), of_vae.path()].map(Path::to_owned);
+        let settings = SETTINGS.map(|name| model.file(name, on_download));
+        let files = weights.into_iter().map(Ok).chain(settings).collect::<Result<Vec<PathBuf>, NeuralError>>()?;
+        let hash = digest(files.iter().map(PathBuf::as_path))?;
         let text = of_text.build(&device, |weights| ClipText::new(weights, &text_config))?;
         let unet = of_unet.build(&device, |weights| Unet::new(weights, &plan))?;
         let vae = of_vae.build(&device, |weights| Vae::new(weights, &vae_config))?;
@@ -214,14 +232,19 @@ impl Diffusion {
         let side = self.side * self.factor;
         let (width, height) = request.size.unwrap_or((side, side));
         let unit = self.unit();
+        /// Memory for more is not to be had.
+        const MOST_PIXELS: usize = 1 << 25;
+        if width.checked_mul(height).is_none_or(|n| n > MOST_PIXELS) {
+            return wrong("size", format!("{width}x{height}"), "at most 33 million pixels");
+        }
         if width == 0 || height == 0 || !width.is_multiple_of(unit) || !height.is_multiple_of(unit) {
             return Err(NeuralError::PictureSize { width, height, unit });
         }
         if request.steps == 0 || request.steps > self.schedule.num_train_timesteps {
             return wrong("steps", request.steps.to_string(), "1 or more, and no more than in training");
         }
-        if !(request.guidance.is_finite() && request.guidance >= 0.0) {
-            return wrong("guidance", request.guidance.to_string(), "0 or more");
+        if !(request.guidance.is_finite() && request.guidance >= 1.0) {
+            return wrong("guidance", request.guidance.to_string(), "1 or more");
         }
         if let Some((_, strength)) = request.start
             && !(strength > 0.0 && strength <= 1.0 && strength * request.steps as f64 >= 1.0)

@@ -139,13 +139,44 @@ fn a_seed_fixes_every_pixel() {
     assert_ne!(draw(&PictureRequest { prompt: "two dogs", ..request(1) }), first);
     assert_ne!(draw(&PictureRequest { guidance: 1.0, ..request(1) }), first);
     // Little may change of a picture.
-    let near = draw(&PictureRequest { start: Some((&first, 0.25)), ..request(3) });
-    assert_ne!(near, first);
+    let apart = |a: &Picture| -> f64 {
+        let all = a.rgb().iter().zip(first.rgb()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+        all.sum::<f64>() / a.rgb().len() as f64
+    };
+    let begun = |strength| draw(&PictureRequest { steps: 20, start: Some((&first, strength)), ..request(3) });
+    // The autoencoder of random weights keeps little of a picture: but more where less is noise.
+    let (near, far) = (begun(0.05), begun(1.0));
+    assert!(near != far && apart(&near) != apart(&far), "{} {}", apart(&near), apart(&far));
+    assert_eq!(near, begun(0.05));
     let wide = draw(&PictureRequest { size: Some((24, 16)), ..request(1) });
     assert_eq!((wide.width(), wide.height()), (24, 16));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     assert_eq!(pool.install(|| draw(&request(1))), first);
     assert_eq!(model.draw(&request(1), &|| true).unwrap(), None);
+}
+
+#[test]
+fn whatever_decides_pictures_is_in_the_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = fixtures().join("diffusion/v1");
+    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in std::fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(part).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let model = ModelFolder::Path(folder.path().to_owned());
+    let fingerprint = || Diffusion::open(&model, &mut |_| {}).unwrap().fingerprint().to_owned();
+    let first = fingerprint();
+    for file in SETTINGS {
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+        assert_ne!(fingerprint(), first, "{file}");
+        std::fs::write(&path, text).unwrap();
+    }
+    assert_eq!(fingerprint(), first);
 }
 
 #[test]
@@ -157,6 +188,7 @@ fn requests_are_checked() {
     assert!(refuse(PictureRequest { steps: 1001, ..plain() }).starts_with("`steps` is 1001"));
     let size = refuse(PictureRequest { size: Some((14, 16)), ..plain() });
     assert_eq!(size, "a picture of 14 x 16 pixels cannot be drawn: its sides must be multiples of 4");
+    assert!(refuse(PictureRequest { size: Some((1 << 20, 1 << 20)), ..plain() }).contains("33 million pixels"));
     assert!(refuse(PictureRequest { guidance: f64::NAN, ..plain() }).starts_with("`guidance` is NaN"));
     let picture = Picture::from_rgb(1, 1, vec![0; 3]).unwrap();
     assert!(refuse(PictureRequest { start: Some((&picture, 0.01)), ..plain() }).starts_with("`strength` is 0.01"));

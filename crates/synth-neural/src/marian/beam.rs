@@ -47,7 +47,7 @@ impl Beams {
             worst: f64::INFINITY,
             end: config.eos_token_id,
             length_penalty: config.length_penalty.unwrap_or(1.0),
-            early_stopping: config.early_stopping.unwrap_or(false),
+            early_stopping: config.stops_early(),
             max_length,
         }
     }

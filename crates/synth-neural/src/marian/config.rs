@@ -39,7 +39,7 @@ pub(crate) struct MarianConfig {
     #[serde(default)]
     pub(crate) length_penalty: Option<f64>,
     #[serde(default)]
-    pub(crate) early_stopping: Option<bool>,
+    early_stopping: Option<serde_json::Value>,
 }
 
 fn yes() -> bool {
@@ -73,7 +73,7 @@ struct Generation {
     num_beams: Option<usize>,
     max_length: Option<usize>,
     length_penalty: Option<f64>,
-    early_stopping: Option<bool>,
+    early_stopping: Option<serde_json::Value>,
 }
 
 impl MarianConfig {
@@ -120,7 +120,15 @@ impl MarianConfig {
             config.length_penalty = generation.length_penalty.or(config.length_penalty);
             config.early_stopping = generation.early_stopping.or(config.early_stopping);
         }
+        if config.early_stopping.as_ref().is_some_and(|value| !value.is_boolean() && !value.is_null()) {
+            return unsupported("another rule of stopping than `true` or `false`".into());
+        }
         Ok(config)
+    }
+
+    /// Whether a sentence is done once as many translations as beams have ended.
+    pub(crate) fn stops_early(&self) -> bool {
+        self.early_stopping == Some(serde_json::Value::Bool(true))
     }
 }
 

@@ -107,13 +107,30 @@ fn shown(number: usize, planned: &Planned) -> String {
     }
 }
 
+/// What would be drawn.
+#[cfg(feature = "neural")]
+pub(super) fn run_pictures(planned: &[Planned], json: bool) -> Result<ExitCode> {
+    if json {
+        let inputs: Vec<&Input> = planned.iter().map(|planned| &planned.request.input).collect();
+        output::json(&serde_json::json!({ "version": 1, "requests": planned.len(), "inputs": inputs }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text: String = planned.iter().take(SHOWN).map(|planned| shown_picture(&planned.request) + "\n").collect();
+    if planned.len() > SHOWN {
+        text.push_str(&format!("and {} more; --json shows all\n", planned.len() - SHOWN));
+    }
+    text.push_str("nothing was drawn\n");
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What is drawn, on one line.
-pub(super) fn shown_picture(request: &Request) -> String {
+fn shown_picture(request: &Request) -> String {
     match &request.input {
         Input::Picture { prompt, negative_prompt, start, .. } => {
             let without =
                 if negative_prompt.is_empty() { String::new() } else { format!(" (without: {negative_prompt})") };
-            let from = start.as_ref().map(|start| format!(", from {start}")).unwrap_or_default();
+            let from = if start.is_some() { ", from a real one" } else { "" };
             format!("{prompt}{without}{from}")
         }
         _ => String::new(),

@@ -1,6 +1,6 @@
 //! `synth generate --kind image`
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use crate::errors::{FOUND, hinted};
 use crate::generation::Backend;
 use crate::generation::backend::{downloading, model_cache, model_folder, with_token};
 use crate::generation::chain::class_text;
-use crate::generation::image_features::image_features;
+use crate::generation::image_features::{clip, image_features};
 use crate::generation::pictures::Pictures;
 use crate::generation::report::{self, FilterYield};
 use crate::inputs;
@@ -47,6 +47,8 @@ struct Summary {
     made: usize,
     /// Why fewer are kept than wanted.
     stopped: Option<String>,
+    failed_requests: u64,
+    first_failure: Option<String>,
     /// What places pictures.
     features: String,
     filters: Vec<FilterYield>,
@@ -73,33 +75,38 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
     check(args)?;
     let backend = Backend::new(&args.ask, config, progress)?;
     let prompts = prompts(config)?;
-    let features: Arc<dyn synth::image::ImageFeatures> = match config.image.features.as_deref() {
-        None => image_features(FeaturesKind::Thumbnail, config)?.into(),
-        Some(name) => image_features(inputs::setting("image.features", name)?, config)?.into(),
+    let kind = match config.image.features.as_deref() {
+        None => FeaturesKind::Thumbnail,
+        Some(name) => inputs::setting("image.features", name)?,
     };
-    let model = args.material.model.as_deref().or(config.generate.model.as_deref());
-    let pictures = Pictures::load(&args.material.from, &args.class, model, features, progress)?;
+    let features = image_features(kind, config, progress)?;
+    let clip = config.features.clip.as_ref().map(|_| clip(config, progress)).transpose()?;
+    // A classifier of texts, which the settings may name, knows nothing of pictures.
+    let model = args.material.model.as_deref();
+    let pictures = Pictures::load(&args.material.from, &args.class, model, features, clip, progress)?;
     let plan = plan(args, config, &pictures);
     plan.check(&pictures.sources)?;
+    super::check_axes(config, &args.class)?;
     let mut grid = grid(args, config, plan.seed);
+    let sampler = sampler(config)?;
     if args.dry_run {
-        let requests = plan.requests(0, args.n, &mut grid, &pictures.sources, &prompts)?;
-        let lines: Vec<String> =
-            requests.iter().map(|planned| super::dry_run::shown_picture(&planned.request)).collect();
-        output::print(&format!("{}\nnothing was drawn\n", lines.join("\n")))?;
-        return Ok(ExitCode::SUCCESS);
+        let n = args.n.div_ceil(plan.per_request as usize);
+        let planned = plan.requests(0, n, &mut grid, &pictures.sources, &prompts)?;
+        return super::dry_run::run_pictures(&planned, common.json);
     }
     let mut filters = chain(&args.material.filters, config, &pictures, progress)?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder `{}`", args.out.display()))?;
-    let generator: Arc<dyn Generator> = Arc::new(generator(config, progress)?);
+    // What cannot be written is said before anything is drawn.
+    let out = Out::open(&args.out, &args.material.from, &pictures)?;
+    let generator: Arc<dyn Generator> = Arc::new(generator(config, sampler, progress)?);
     let of_image = [PromptKind::Image];
     let identity = format!(
-        "{}\n{}\n{:?} {:?} {:?}",
+        "{}\n{}\n{:?} {:?} {:?} {}",
         generator.fingerprint(),
         prompts.fingerprint(&of_image),
         plan,
-        pictures.sources.all().iter().map(|source| &source.id).collect::<Vec<_>>(),
+        pictures.digest(plan.picture.strength.is_some())?,
         axes(config, &args.class),
+        super::round(config),
     );
     let about = format!("images of {}, seed {}, by {}", args.class, plan.seed, generator.model());
     let recorded = backend.begin_with(generator, &identity, &about, args.resume)?;
@@ -112,12 +119,12 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
         round: config.generate.round.unwrap_or(8),
     };
     let (outcome, _) = pipeline.run(args.n, grid, &mut filters, progress)?;
-    write(&args.out, &outcome, &pictures)?;
+    out.write(&outcome, &pictures)?;
     if outcome.stop != Stop::Unanswered {
         backend.finish()?;
     }
-    let kept: HashSet<&str> = outcome.kept.iter().map(|candidate| candidate.id.as_str()).collect();
-    let dropped: Vec<&Candidate> = outcome.made.iter().filter(|made| !kept.contains(made.id.as_str())).collect();
+    let ids: HashSet<&str> = outcome.dropped.iter().map(String::as_str).collect();
+    let dropped: Vec<&Candidate> = outcome.made.iter().filter(|made| ids.contains(made.id.as_str())).collect();
     let summary = Summary {
         version: 1,
         class: args.class.clone(),
@@ -129,6 +136,8 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
         kept: outcome.kept.len(),
         made: outcome.made.len(),
         stopped: report::why(outcome.stop),
+        failed_requests: outcome.failed.0,
+        first_failure: outcome.failed.1.as_ref().map(report::with_causes),
         features: pictures.features.name().to_owned(),
         filters: report::yields(filters.tallies()),
         kept_from_real: distances(&outcome.kept.iter().collect::<Vec<_>>(), &pictures)?,
@@ -198,17 +207,17 @@ fn grid(args: &GenerateArgs, config: &Config, seed: u64) -> Grid {
     Grid::new(axes.into_iter().map(|(name, values)| Axis { name, values }).collect(), seed)
 }
 
-fn generator(config: &Config, progress: &Progress) -> Result<PictureGenerator> {
-    let image = &config.image;
-    let sampler = match image.sampler.as_deref() {
-        None => None,
-        Some("ddim") => Some(DiffusionSampler::Ddim),
-        Some("euler") => Some(DiffusionSampler::Euler),
-        Some(other) => {
-            return Err(hinted(format!("`sampler` under [image] is `{other}`"), "it is `ddim` or `euler`"));
-        }
-    };
-    let model = match &image.model {
+fn sampler(config: &Config) -> Result<Option<DiffusionSampler>> {
+    match config.image.sampler.as_deref() {
+        None => Ok(None),
+        Some("ddim") => Ok(Some(DiffusionSampler::Ddim)),
+        Some("euler") => Ok(Some(DiffusionSampler::Euler)),
+        Some(other) => Err(hinted(format!("`sampler` under [image] is `{other}`"), "it is `ddim` or `euler`")),
+    }
+}
+
+fn generator(config: &Config, sampler: Option<DiffusionSampler>, progress: &Progress) -> Result<PictureGenerator> {
+    let model = match &config.image.model {
         None => ModelFolder::Hub(with_token(HubModel::stable_diffusion(model_cache(config)))),
         Some(name) => {
             let weights = "unet/diffusion_pytorch_model.safetensors";
@@ -278,26 +287,80 @@ fn chain(given: &[String], config: &Config, pictures: &Pictures, progress: &Prog
     Ok(FilterChain::new(filters))
 }
 
-/// Writes each kept picture, and `manifest.jsonl` with a row for each.
-fn write(out: &Path, outcome: &Outcome, pictures: &Pictures) -> Result<()> {
-    let mut kept = outcome.kept.clone();
-    let names: Vec<&str> = outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect();
-    let soft = soft(outcome, &names, pictures)?;
-    for candidate in &mut kept {
-        let file = format!("{}.png", candidate.id);
-        let provenance = serde_json::to_string(&candidate.provenance)?;
-        let prompt = &candidate.provenance.prompt;
-        let notes = [("Software", "synth"), ("Description", prompt.as_str()), ("Provenance", provenance.as_str())];
-        let bytes = Picture::named(&candidate.text)?.to_png(&notes);
-        let mut written = AtomicFile::create(out.join(&file))?;
-        written.write_all(&bytes).with_context(|| format!("cannot write `{}`", out.join(&file).display()))?;
-        written.commit()?;
-        candidate.text = file;
+/// The folder of pictures, with `manifest.jsonl`, which has a row for each.
+struct Out<'a> {
+    folder: &'a Path,
+    manifest: Writer,
+    /// Pictures of the run before, by its manifest.
+    old: BTreeSet<PathBuf>,
+}
+
+const MANIFEST: &str = "manifest.jsonl";
+
+impl<'a> Out<'a> {
+    /// Opens a folder that is new, or that an earlier run has written.
+    fn open(folder: &'a Path, from: &[PathBuf], pictures: &Pictures) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(from) = from.iter().find(|from| whole(folder).starts_with(whole(from))) {
+            return Err(hinted(
+                format!("`--out {}` lies in `--from {}`", folder.display(), from.display()),
+                "made pictures would count as real ones the next time: name a folder outside it",
+            ));
+        }
+        let old: BTreeSet<PathBuf> = written(&folder.join(MANIFEST)).iter().map(|file| folder.join(file)).collect();
+        let there = synth::image::folder(folder).unwrap_or_default();
+        if let Some(other) = there.iter().find(|path| !old.contains(*path)) {
+            return Err(hinted(
+                format!(
+                    "`{}` is no picture of an earlier run, and would be mixed with those of this one",
+                    other.display()
+                ),
+                "name another folder: --out",
+            ));
+        }
+        let options = Options { id: Some("id".to_owned()), ..Options::default() };
+        let manifest = Writer::create(folder.join(MANIFEST), &rows_schema("file"), &pictures.classes, &options)?;
+        Ok(Self { folder, manifest, old })
     }
-    let options = Options { id: Some("id".to_owned()), ..Options::default() };
-    let mut writer = Writer::create(out.join("manifest.jsonl"), &rows_schema("file"), &pictures.classes, &options)?;
-    writer.write(&rows(&kept, "file", &pictures.classes)?, &soft, 0..soft.n_rows())?;
-    Ok(writer.finish()?)
+
+    /// Writes the kept pictures, then the manifest, and takes away those of the run before.
+    fn write(mut self, outcome: &Outcome, pictures: &Pictures) -> Result<()> {
+        let mut kept = outcome.kept.clone();
+        let names: Vec<&str> = outcome.kept.iter().map(|candidate| candidate.text.as_str()).collect();
+        let soft = soft(outcome, &names, pictures)?;
+        for candidate in &mut kept {
+            let file = format!("{}.png", candidate.id);
+            let path = self.folder.join(&file);
+            let provenance = serde_json::to_string(&candidate.provenance)?;
+            let prompt = &candidate.provenance.prompt;
+            let notes = [("Software", "synth"), ("Description", prompt.as_str()), ("Provenance", provenance.as_str())];
+            let bytes = Picture::named(&candidate.text)?.to_png(&notes);
+            let mut written = AtomicFile::create(&path)?;
+            written.write_all(&bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+            written.commit()?;
+            self.old.remove(&path);
+            candidate.text = file;
+        }
+        self.manifest.write(&rows(&kept, "file", &pictures.classes)?, &soft, 0..soft.n_rows())?;
+        self.manifest.finish()?;
+        for path in self.old {
+            // One that is gone already is no loss.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
+    }
+}
+
+/// The files that a manifest names; none without one that can be read.
+fn written(manifest: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(manifest).unwrap_or_default();
+    let file = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).ok()?;
+        // Files in the folder itself alone: nothing else is ours to take away.
+        row["file"].as_str().filter(|file| !file.contains(['/', '\\'])).map(str::to_owned)
+    };
+    text.lines().filter_map(file).collect()
 }
 
 /// What the kept pictures are: the wish of the prompt, corrected by what a classifier sees.
@@ -334,6 +397,7 @@ fn distances(candidates: &[&Candidate], pictures: &Pictures) -> Result<Option<Di
 
 fn describe(summary: &Summary) -> String {
     let mut text = report::yield_table(&summary.filters);
+    text.push_str(&report::failures(summary.failed_requests, summary.first_failure.as_deref()));
     for (which, distances) in [("kept", &summary.kept_from_real), ("dropped", &summary.dropped_from_real)] {
         if let Some(Distances { frechet, kernel }) = distances {
             let frechet = frechet.map_or_else(|| "-".to_owned(), |x| format!("{x:.3}"));
