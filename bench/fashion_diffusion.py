@@ -6,7 +6,7 @@ image` does from end to end.
     apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist*.deb data
     venv/bin/python fashion_diffusion.py data/usr/share/datasets/fashion-mnist OUT     # half an hour on two cores
 
-Leaves OUT/model, the model; OUT/real, 200 pictures of each class as OUT/real/CLASS-0001.png; and OUT/samples.png, four
+Leaves OUT/model, the model; OUT/real, 200 pictures of each class as OUT/real/CLASS/0001.png; and OUT/samples.png, four
 pictures of each class by diffusers.
 """
 import gzip, json, os, sys, time
@@ -23,18 +23,18 @@ torch.manual_seed(0)
 torch.set_num_threads(2)
 CLASSES = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 VIEWS = ["a photo of a {}", "a {}", "a {} on a black background", "a close-up of a {}", "a {} from the side"]
-VAE_STEPS, STEPS = int(os.environ.get("VAE_STEPS", 1500)), int(os.environ.get("STEPS", 9000))
+VAE_STEPS, STEPS = int(os.environ.get("VAE_STEPS", 900)), int(os.environ.get("STEPS", 4000))
 
 read = lambda name, skip: np.frombuffer(gzip.open(os.path.join(data, name)).read(), np.uint8)[skip:]
 pixels = read("train-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
 labels = torch.from_numpy(read("train-labels-idx1-ubyte.gz", 8).astype(np.int64))
 images = torch.from_numpy(np.pad(pixels, ((0, 0), (2, 2), (2, 2))).astype(np.float32) / 127.5 - 1)[:, None]
 
-os.makedirs(os.path.join(out, "real"), exist_ok=True)
 for number, name in enumerate(CLASSES):
+    os.makedirs(os.path.join(out, "real", name), exist_ok=True)
     for i, at in enumerate(np.flatnonzero(labels.numpy() == number)[:200]):
         picture = ((images[at, 0].numpy() + 1) * 127.5).round().astype(np.uint8)
-        Image.fromarray(np.repeat(picture[:, :, None], 3, 2)).save(os.path.join(out, "real", f"{name}-{i:04}.png"))
+        Image.fromarray(np.repeat(picture[:, :, None], 3, 2)).save(os.path.join(out, "real", name, f"{i:04}.png"))
 
 vae = AutoencoderKL(in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32), norm_num_groups=8, layers_per_block=1,
                     down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, sample_size=32)

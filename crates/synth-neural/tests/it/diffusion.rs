@@ -1,0 +1,38 @@
+//! Diffusion models through the public interface; beside diffusers they are measured in the crate itself.
+
+use std::fs;
+use std::path::Path;
+
+use synth_neural::{Diffusion, ModelFolder};
+
+#[test]
+fn whatever_decides_pictures_is_in_the_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion/v1");
+    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
+        fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, folder.path().join(part).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let model = ModelFolder::Path(folder.path().to_owned());
+    let fingerprint = || Diffusion::open(&model, &mut |_| {}).unwrap().fingerprint().to_owned();
+    let first = fingerprint();
+    for file in [
+        "text_encoder/config.json",
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+        "tokenizer/special_tokens_map.json",
+        "unet/config.json",
+        "vae/config.json",
+        "scheduler/scheduler_config.json",
+    ] {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}\n")).unwrap();
+        assert_ne!(fingerprint(), first, "{file}");
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(fingerprint(), first);
+}
