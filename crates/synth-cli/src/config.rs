@@ -35,7 +35,6 @@ pub struct Config {
 }
 
 /// How pictures are drawn.
-#[cfg_attr(not(feature = "neural"), expect(dead_code, reason = "only a model that runs here draws"))]
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ImageConfig {

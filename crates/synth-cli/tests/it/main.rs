@@ -8,6 +8,7 @@ mod determinism;
 mod embed;
 mod fid;
 mod generate;
+#[cfg(feature = "neural")]
 mod image;
 mod interrupt;
 mod label;

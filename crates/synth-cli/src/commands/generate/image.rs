@@ -52,6 +52,7 @@ struct Summary {
     /// What places pictures.
     features: String,
     filters: Vec<FilterYield>,
+    /// Of as many kept pictures as dropped ones, and the other way round.
     kept_from_real: Option<Distances>,
     dropped_from_real: Option<Distances>,
     out: PathBuf,
@@ -124,7 +125,12 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
         backend.finish()?;
     }
     let ids: HashSet<&str> = outcome.dropped.iter().map(String::as_str).collect();
-    let dropped: Vec<&Candidate> = outcome.made.iter().filter(|made| ids.contains(made.id.as_str())).collect();
+    let mut dropped: Vec<&Candidate> = outcome.made.iter().filter(|made| ids.contains(made.id.as_str())).collect();
+    let mut kept: Vec<&Candidate> = outcome.kept.iter().collect();
+    // The fewer pictures, the larger a Fréchet distance: as many of the ones as of the others.
+    let n = if dropped.is_empty() { kept.len() } else { kept.len().min(dropped.len()) };
+    dropped.truncate(n);
+    kept.truncate(n);
     let summary = Summary {
         version: 1,
         class: args.class.clone(),
@@ -140,7 +146,7 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
         first_failure: outcome.failed.1.as_ref().map(report::with_causes),
         features: pictures.features.name().to_owned(),
         filters: report::yields(filters.tallies()),
-        kept_from_real: distances(&outcome.kept.iter().collect::<Vec<_>>(), &pictures)?,
+        kept_from_real: distances(&kept, &pictures)?,
         dropped_from_real: distances(&dropped, &pictures)?,
         out: args.out.clone(),
     };
