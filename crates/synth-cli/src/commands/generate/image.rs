@@ -127,10 +127,12 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
     let ids: HashSet<&str> = outcome.dropped.iter().map(String::as_str).collect();
     let mut dropped: Vec<&Candidate> = outcome.made.iter().filter(|made| ids.contains(made.id.as_str())).collect();
     let mut kept: Vec<&Candidate> = outcome.kept.iter().collect();
-    // The fewer pictures, the larger a Fréchet distance: as many of the ones as of the others.
-    let n = if dropped.is_empty() { kept.len() } else { kept.len().min(dropped.len()) };
-    dropped.truncate(n);
-    kept.truncate(n);
+    // The fewer pictures, the larger a Fréchet distance: as many of the ones as of the others, where both can be measured.
+    let n = kept.len().min(dropped.len());
+    if n >= 2 {
+        dropped.truncate(n);
+        kept.truncate(n);
+    }
     let summary = Summary {
         version: 1,
         class: args.class.clone(),
@@ -246,7 +248,10 @@ fn chain(given: &[String], config: &Config, pictures: &Pictures, progress: &Prog
     }
     let by_default = |name: &str| match name {
         "confidence" => pictures.model.is_some(),
-        "realism" | "frechet" => !real.is_empty(),
+        "frechet" => !real.is_empty(),
+        // It keeps what lies in the middle: of sandals by a tiny model those that it dropped were nearer to the real ones,
+        // at a Fréchet distance of .55, than those it kept, at .74.
+        "realism" => false,
         _ => true,
     };
     let is_wanted = |name: &&str| if names.is_empty() { by_default(name) } else { names.iter().any(|n| n == name) };
