@@ -199,13 +199,7 @@ impl Plan {
         let others: Vec<&Source> = others.into_iter().filter(|other| other.id != source.id).take(OTHERS).collect();
         let input =
             Input::Text { text: source.text.clone(), others: others.iter().map(|other| other.text.clone()).collect() };
-        let request = Request {
-            input,
-            n_choices: self.per_request,
-            max_tokens: self.max_tokens,
-            sampling: self.sampling,
-            seed: self.request_seed(position),
-        };
+        let request = self.request(input, self.per_request, self.max_tokens, position);
         Ok(Planned {
             request,
             parents: vec![source.id.clone()],
@@ -238,13 +232,7 @@ impl Plan {
         };
         let start = source.map(url).transpose().map_err(failed)?;
         let input = Input::Picture { prompt: user, negative_prompt: system, start, settings: self.picture };
-        let request = Request {
-            input,
-            n_choices: self.per_request,
-            max_tokens: self.max_tokens,
-            sampling: self.sampling,
-            seed: self.request_seed(position),
-        };
+        let request = self.request(input, self.per_request, self.max_tokens, position);
         let parents = source.map(|source| source.id.clone()).into_iter().collect();
         Ok(Planned { request, parents, source: source.cloned(), attributes: Vec::new(), cell: 0 })
     }
@@ -310,13 +298,8 @@ impl Plan {
         } else {
             (self.per_request, self.max_tokens)
         };
-        let request = Request {
-            input: Input::Prompt(prompts.render(kind, &values, form)?),
-            n_choices,
-            max_tokens,
-            sampling: self.sampling,
-            seed: self.request_seed(position),
-        };
+        let input = Input::Prompt(prompts.render(kind, &values, form)?);
+        let request = self.request(input, n_choices, max_tokens, position);
         Ok(Planned {
             request,
             parents: shown.iter().map(|source| source.id.clone()).collect(),
@@ -349,14 +332,9 @@ impl Plan {
         };
         /// Values are a few words long.
         const VALUE_TOKENS: u32 = 24;
-        Ok(Request {
-            input: Input::Prompt(prompts.render(PromptKind::Attributes, &values, AnswerForm::Items)?),
-            n_choices: 1,
-            max_tokens: VALUE_TOKENS.saturating_mul(count),
-            sampling: self.sampling,
-            // Behind every request for texts.
-            seed: self.request_seed(u64::MAX),
-        })
+        let input = Input::Prompt(prompts.render(PromptKind::Attributes, &values, AnswerForm::Items)?);
+        // Behind every request for texts.
+        Ok(self.request(input, 1, VALUE_TOKENS.saturating_mul(count), u64::MAX))
     }
 
     fn source<'a>(&self, position: u64, sources: &'a Sources) -> Result<&'a Source, GenerateError> {
@@ -382,6 +360,10 @@ impl Plan {
             name: self.classes.name(class).to_owned(),
             description: self.descriptions.get(class.index()).cloned().unwrap_or_default(),
         }
+    }
+
+    fn request(&self, input: Input, n_choices: u32, max_tokens: u32, position: u64) -> Request {
+        Request { input, n_choices, max_tokens, sampling: self.sampling, seed: self.request_seed(position) }
     }
 
     fn request_seed(&self, position: u64) -> u64 {

@@ -16,11 +16,24 @@ pub trait ImageFeatures: Send + Sync {
     /// The name of the network, for people.
     fn name(&self) -> &str;
 
-    /// The points of pictures, `[n, d]`; each depends on its own picture alone.
+    /// The point of a picture, d coordinates.
     ///
     /// # Errors
     /// The network cannot be computed.
-    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError>;
+    fn point(&self, picture: &Picture) -> Result<Vec<f64>, BoxError>;
+
+    /// The points of pictures, `[n, d]`. One picture at a time: several at once are no faster, and so none can depend on
+    /// its neighbours.
+    ///
+    /// # Errors
+    /// As [`ImageFeatures::point`].
+    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError> {
+        let mut all = Vec::with_capacity(pictures.len() * self.dim());
+        for picture in pictures {
+            all.extend(self.point(picture)?);
+        }
+        Ok(Array2::from_shape_vec((pictures.len(), self.dim()), all)?)
+    }
 }
 
 /// Features as an [`Embed`]: records whose field names a picture, by the path of its file or as a data URL, become points.
@@ -43,8 +56,7 @@ impl PictureEmbed {
         if let Some(point) = known().get(name) {
             return Ok(point.clone());
         }
-        // One at a time: pictures are large, and their points are not.
-        let point = self.features.features(&[Picture::named(name)?])?.row(0).to_owned();
+        let point = Array1::from(self.features.point(&Picture::named(name)?)?);
         known().insert(name.to_owned(), point.clone());
         Ok(point)
     }

@@ -1,6 +1,5 @@
 //! The features that need no network.
 
-use ndarray::Array2;
 use synth_core::BoxError;
 
 use crate::{ImageFeatures, Picture};
@@ -22,15 +21,12 @@ impl ImageFeatures for Thumbnail {
         "thumbnails of 8 x 8"
     }
 
-    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError> {
-        let mut points = Array2::zeros((pictures.len(), SIDE * SIDE));
-        for (picture, mut point) in pictures.iter().zip(points.rows_mut()) {
-            let small = picture.resized(SIDE as u32, SIDE as u32);
-            for (at, x) in point.iter_mut().enumerate() {
-                let pixel = |channel: usize| f64::from(small[[channel, at / SIDE, at % SIDE]]);
-                *x = (0.299 * pixel(0) + 0.587 * pixel(1) + 0.114 * pixel(2)) / 255.0;
-            }
-        }
-        Ok(points)
+    fn point(&self, picture: &Picture) -> Result<Vec<f64>, BoxError> {
+        let small = picture.resized(SIDE as u32, SIDE as u32);
+        let light = |at: usize| {
+            let pixel = |channel: usize| f64::from(small[[channel, at / SIDE, at % SIDE]]);
+            (0.299 * pixel(0) + 0.587 * pixel(1) + 0.114 * pixel(2)) / 255.0
+        };
+        Ok((0..SIDE * SIDE).map(light).collect())
     }
 }

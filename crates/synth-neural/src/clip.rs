@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use candle_core::{Device, Module, Result as Computed, Tensor};
 use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear_no_bias};
-use ndarray::Array2;
 use serde::Deserialize;
 use synth_core::{BoxError, ClassSet, Dataset, Predict, SoftLabels};
 use synth_image::{ImageFeatures, Picture};
 
 use crate::NeuralError;
-use crate::clip_text::{Act, ClipText, ClipTokenizer, TextConfig};
+use crate::clip_text::{ClipText, ClipTokenizer, TextConfig};
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, read_json};
-use crate::vision::{LayerNames, VisionLayer, VisionSizes, patches, seen};
+use crate::transformer::{Act, CLIP_LAYER, TransformerLayer, TransformerSizes};
+use crate::vision::{patches, seen};
 use crate::weights::Weights;
 
 /// `config.json`.
@@ -56,7 +56,7 @@ pub struct Clip {
     class: Tensor,
     positions: Tensor,
     pre_norm: LayerNorm,
-    layers: Vec<VisionLayer>,
+    layers: Vec<TransformerLayer>,
     post_norm: LayerNorm,
     projection: Linear,
     /// How much closeness counts, learned in training.
@@ -75,12 +75,6 @@ impl std::fmt::Debug for Clip {
 
 const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const SPREAD: [f32; 3] = [0.268_629_55, 0.261_302_6, 0.275_777_1];
-
-const LAYER: LayerNames = LayerNames {
-    norms: ["layer_norm1", "layer_norm2"],
-    attention: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"],
-    scales: None,
-};
 
 impl Clip {
     /// Opens a model in the layout of transformers: `config.json`, `model.safetensors` or `pytorch_model.bin`,
@@ -108,34 +102,32 @@ impl Clip {
     fn new(weights: &VarBuilder<'_>, config: &Config, tokenizer: ClipTokenizer, name: String) -> Computed<Self> {
         let (vision, dim) = (&config.vision_config, config.projection_dim);
         let d = vision.hidden_size;
-        let sizes = VisionSizes {
+        let sizes = TransformerSizes {
             d,
             wide: vision.intermediate_size,
-            layers: vision.num_hidden_layers,
             heads: vision.num_attention_heads,
-            patch: vision.patch_size,
             epsilon: 1e-5,
             act: vision.hidden_act,
         };
-        let n_positions = (vision.image_size / sizes.patch).pow(2) + 1;
+        let n_positions = (vision.image_size / vision.patch_size).pow(2) + 1;
         let of_picture = weights.pp("vision_model");
         let embeddings = of_picture.pp("embeddings");
-        let layer = |at: usize| VisionLayer::new(&of_picture.pp("encoder.layers").pp(at), sizes, &LAYER);
+        let layer = |at: usize| TransformerLayer::new(&of_picture.pp("encoder.layers").pp(at), sizes, &CLIP_LAYER);
         Ok(Self {
             tokenizer,
             text: ClipText::new(weights.clone(), &config.text_config)?,
             text_projection: linear_no_bias(config.text_config.hidden_size, dim, weights.pp("text_projection"))?,
-            filters: embeddings.get((d, 3, sizes.patch, sizes.patch), "patch_embedding.weight")?,
+            filters: embeddings.get((d, 3, vision.patch_size, vision.patch_size), "patch_embedding.weight")?,
             class: embeddings.get(d, "class_embedding")?,
             positions: embeddings.get((n_positions, d), "position_embedding.weight")?,
             // As the weights have it.
             pre_norm: layer_norm(d, sizes.epsilon, of_picture.pp("pre_layrnorm"))?,
-            layers: (0..sizes.layers).map(layer).collect::<Computed<_>>()?,
+            layers: (0..vision.num_hidden_layers).map(layer).collect::<Computed<_>>()?,
             post_norm: layer_norm(d, sizes.epsilon, of_picture.pp("post_layernorm"))?,
             projection: linear_no_bias(d, dim, weights.pp("visual_projection"))?,
             scale: f64::from(weights.get((), "logit_scale")?.to_scalar::<f32>()?.exp()),
             side: vision.image_size,
-            patch: sizes.patch,
+            patch: vision.patch_size,
             dim,
             name,
         })
@@ -146,7 +138,7 @@ impl Clip {
         let tokens = Tensor::cat(&[self.class.unsqueeze(0)?, patches(&pixels, &self.filters, None, self.patch)?], 0)?;
         let mut x = self.pre_norm.forward(&(tokens + &self.positions)?)?;
         for layer in &self.layers {
-            x = layer.forward(&x)?;
+            x = layer.forward(&x, None)?;
         }
         let class = self.post_norm.forward(&x.narrow(0, 0, 1)?)?;
         Ok(self.projection.forward(&class)?.squeeze(0)?.to_vec1()?)
@@ -194,12 +186,8 @@ impl ImageFeatures for Clip {
         &self.name
     }
 
-    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError> {
-        let mut all = Vec::with_capacity(pictures.len() * self.dim);
-        for picture in pictures {
-            all.extend(self.of_picture(picture)?.into_iter().map(f64::from));
-        }
-        Ok(Array2::from_shape_vec((pictures.len(), self.dim), all)?)
+    fn point(&self, picture: &Picture) -> Result<Vec<f64>, BoxError> {
+        Ok(self.of_picture(picture)?.into_iter().map(f64::from).collect())
     }
 }
 

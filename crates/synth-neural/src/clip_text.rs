@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{D, DType, Device, Module, Result, Tensor};
-use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear};
+use candle_core::{Device, Module, Result, Tensor};
+use candle_nn::{Embedding, LayerNorm, VarBuilder, embedding, layer_norm};
 use serde::Deserialize;
 use synth_core::BoxError;
 use tokenizers::models::bpe::BPE;
@@ -21,6 +21,7 @@ use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimi
 use crate::NeuralError;
 use crate::hub::OnDownload;
 use crate::model_folder::{ModelFolder, read, read_json};
+use crate::transformer::{Act, CLIP_LAYER, TransformerLayer, TransformerSizes};
 
 /// The sizes of a text encoder, by the names that transformers gives them.
 #[derive(Debug, Deserialize)]
@@ -37,16 +38,6 @@ pub(crate) struct TextConfig {
     pub(crate) layer_norm_eps: f64,
 }
 
-/// The function between the two halves of a feed-forward layer.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Act {
-    #[default]
-    QuickGelu,
-    /// The exact one.
-    Gelu,
-}
-
 fn epsilon() -> f64 {
     1e-5
 }
@@ -60,15 +51,6 @@ impl TextConfig {
             return Err(NeuralError::ModelFile { path: path.to_owned(), source });
         }
         Ok(())
-    }
-}
-
-impl Act {
-    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::QuickGelu => x * candle_nn::ops::sigmoid(&(x * 1.702)?)?,
-            Self::Gelu => x.gelu_erf(),
-        }
     }
 }
 
@@ -167,21 +149,8 @@ fn tokenizer(
 pub(crate) struct ClipText {
     tokens: Embedding,
     positions: Embedding,
-    layers: Vec<Layer>,
+    layers: Vec<TransformerLayer>,
     norm: LayerNorm,
-}
-
-struct Layer {
-    norm1: LayerNorm,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    up: Linear,
-    down: Linear,
-    heads: usize,
-    act: Act,
 }
 
 impl ClipText {
@@ -189,7 +158,14 @@ impl ClipText {
         let weights = weights.pp("text_model");
         let d = config.hidden_size;
         let embeddings = weights.pp("embeddings");
-        let layer = |at: usize| Layer::new(&weights.pp("encoder.layers").pp(at), config);
+        let sizes = TransformerSizes {
+            d,
+            wide: config.intermediate_size,
+            heads: config.num_attention_heads,
+            epsilon: config.layer_norm_eps,
+            act: config.hidden_act,
+        };
+        let layer = |at: usize| TransformerLayer::new(&weights.pp("encoder.layers").pp(at), sizes, &CLIP_LAYER);
         Ok(Self {
             tokens: embedding(config.vocab_size, d, embeddings.pp("token_embedding"))?,
             positions: embedding(config.max_position_embeddings, d, embeddings.pp("position_embedding"))?,
@@ -210,44 +186,8 @@ impl ClipText {
             (0..n).flat_map(|i| (0..n).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })).collect();
         let mask = Tensor::from_vec(mask, (n, n), device)?.to_dtype(x.dtype())?;
         for layer in &self.layers {
-            x = layer.forward(&x, &mask)?;
+            x = layer.forward(&x, Some(&mask))?;
         }
         self.norm.forward(&x)?.unsqueeze(0)
-    }
-}
-
-impl Layer {
-    fn new(weights: &VarBuilder<'_>, config: &TextConfig) -> Result<Self> {
-        let (d, wide, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
-        let attention = |name: &str| linear(d, d, weights.pp("self_attn").pp(name));
-        Ok(Self {
-            norm1: layer_norm(d, eps, weights.pp("layer_norm1"))?,
-            query: attention("q_proj")?,
-            key: attention("k_proj")?,
-            value: attention("v_proj")?,
-            out: attention("out_proj")?,
-            norm2: layer_norm(d, eps, weights.pp("layer_norm2"))?,
-            up: linear(d, wide, weights.pp("mlp.fc1"))?,
-            down: linear(wide, d, weights.pp("mlp.fc2"))?,
-            heads: config.num_attention_heads,
-            act: config.hidden_act,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let (n, d) = x.dims2()?;
-        let head = d / self.heads;
-        let by_heads = |x: Tensor| x.reshape((n, self.heads, head))?.transpose(0, 1)?.contiguous();
-        let normed = self.norm1.forward(x)?;
-        let query = (by_heads(self.query.forward(&normed)?)? / (head as f64).sqrt())?;
-        let key = by_heads(self.key.forward(&normed)?)?;
-        let value = by_heads(self.value.forward(&normed)?)?;
-        let scores = query.matmul(&key.transpose(1, 2)?)?.broadcast_add(mask)?;
-        let weights = candle_nn::ops::softmax(&scores.to_dtype(DType::F32)?, D::Minus1)?.to_dtype(x.dtype())?;
-        let attended = weights.matmul(&value)?.transpose(0, 1)?.reshape((n, d))?;
-        let x = (x + self.out.forward(&attended)?)?;
-        let wide = self.up.forward(&self.norm2.forward(&x)?)?;
-        let wide = self.act.apply(&wide)?;
-        x + self.down.forward(&wide)?
     }
 }

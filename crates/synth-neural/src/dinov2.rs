@@ -3,16 +3,15 @@
 
 use candle_core::{Device, Module, Result as Computed, Tensor};
 use candle_nn::{LayerNorm, VarBuilder, layer_norm};
-use ndarray::Array2;
 use serde::Deserialize;
 use synth_core::BoxError;
 use synth_image::{ImageFeatures, Picture};
 
 use crate::NeuralError;
-use crate::clip_text::Act;
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, read_json};
-use crate::vision::{LayerNames, VisionLayer, VisionSizes, patches, seen};
+use crate::transformer::{Act, LayerNames, TransformerLayer, TransformerSizes};
+use crate::vision::{patches, seen};
 use crate::weights::Weights;
 
 /// `config.json`.
@@ -45,7 +44,7 @@ pub struct Dinov2 {
     class: Tensor,
     /// Those of a picture as it is looked at, that of the class first.
     positions: Tensor,
-    layers: Vec<VisionLayer>,
+    layers: Vec<TransformerLayer>,
     norm: LayerNorm,
     patch: usize,
     dim: usize,
@@ -99,27 +98,26 @@ impl Dinov2 {
 
     fn new(weights: &VarBuilder<'_>, config: &Config, name: String) -> Computed<Self> {
         let d = config.hidden_size;
-        let sizes = VisionSizes {
+        let sizes = TransformerSizes {
             d,
             wide: d * config.mlp_ratio,
-            layers: config.num_hidden_layers,
             heads: config.num_attention_heads,
-            patch: config.patch_size,
             epsilon: 1e-6,
             act: Act::Gelu,
         };
         let embeddings = weights.pp("embeddings");
-        let side = config.image_size / sizes.patch;
+        let side = config.image_size / config.patch_size;
         let positions = embeddings.get((1, side * side + 1, d), "position_embeddings")?.squeeze(0)?;
-        let layer = |at: usize| VisionLayer::new(&weights.pp("encoder.layer").pp(at), sizes, &LAYER);
+        let layer = |at: usize| TransformerLayer::new(&weights.pp("encoder.layer").pp(at), sizes, &LAYER);
         Ok(Self {
-            filters: embeddings.get((d, 3, sizes.patch, sizes.patch), "patch_embeddings.projection.weight")?,
+            filters: embeddings
+                .get((d, 3, config.patch_size, config.patch_size), "patch_embeddings.projection.weight")?,
             bias: embeddings.get(d, "patch_embeddings.projection.bias")?,
             class: embeddings.get((1, 1, d), "cls_token")?.squeeze(0)?,
-            positions: interpolated(&positions, side, SIDE / sizes.patch)?,
-            layers: (0..sizes.layers).map(layer).collect::<Computed<_>>()?,
+            positions: interpolated(&positions, side, SIDE / config.patch_size)?,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Computed<_>>()?,
             norm: layer_norm(d, sizes.epsilon, weights.pp("layernorm"))?,
-            patch: sizes.patch,
+            patch: config.patch_size,
             dim: d,
             name,
         })
@@ -130,7 +128,7 @@ impl Dinov2 {
         let rows = patches(&pixels, &self.filters, Some(&self.bias), self.patch)?;
         let mut x = (Tensor::cat(&[&self.class, &rows], 0)? + &self.positions)?;
         for layer in &self.layers {
-            x = layer.forward(&x)?;
+            x = layer.forward(&x, None)?;
         }
         Ok(self.norm.forward(&x.narrow(0, 0, 1)?)?.squeeze(0)?.to_vec1()?)
     }
@@ -189,12 +187,8 @@ impl ImageFeatures for Dinov2 {
         &self.name
     }
 
-    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError> {
-        let mut all = Vec::with_capacity(pictures.len() * self.dim);
-        for picture in pictures {
-            all.extend(self.of_picture(picture)?.into_iter().map(f64::from));
-        }
-        Ok(Array2::from_shape_vec((pictures.len(), self.dim), all)?)
+    fn point(&self, picture: &Picture) -> Result<Vec<f64>, BoxError> {
+        Ok(self.of_picture(picture)?.into_iter().map(f64::from).collect())
     }
 }
 

@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 
 use candle_core::{D, Device, Result as Computed, Tensor};
-use ndarray::Array2;
 use synth_core::BoxError;
 use synth_image::{ImageFeatures, Picture};
 
@@ -149,13 +148,8 @@ impl ImageFeatures for Inception {
         "Inception v3"
     }
 
-    fn features(&self, pictures: &[Picture]) -> Result<Array2<f64>, BoxError> {
-        let mut all = Vec::with_capacity(pictures.len() * DIM);
-        // One at a time: several at once are no faster, and here none can depend on its neighbours.
-        for picture in pictures {
-            all.extend(self.compute(picture)?.into_iter().map(f64::from));
-        }
-        Ok(Array2::from_shape_vec((pictures.len(), DIM), all)?)
+    fn point(&self, picture: &Picture) -> Result<Vec<f64>, BoxError> {
+        Ok(self.compute(picture)?.into_iter().map(f64::from).collect())
     }
 }
 

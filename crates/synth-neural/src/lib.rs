@@ -45,6 +45,7 @@ mod sentence_piece;
 #[cfg(test)]
 mod tiny;
 mod tokenizer;
+mod transformer;
 mod translator;
 mod vectors;
 mod vision;

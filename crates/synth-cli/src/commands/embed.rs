@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use ndarray::Array2;
 use serde::Serialize;
 use synth::batches;
@@ -113,9 +113,14 @@ fn list_of(dim: usize) -> DataType {
 }
 
 fn with_points(records: &Dataset, points: &Array2<f64>, schema: &SchemaRef) -> Result<Dataset> {
+    let mut columns: Vec<ArrayRef> = records.batch().columns().to_vec();
+    columns.push(points_column(points)?);
+    Ok(Dataset::new(RecordBatch::try_new(Arc::clone(schema), columns)?))
+}
+
+/// Points as a column: lists of 32-bit numbers.
+pub fn points_column(points: &Array2<f64>) -> Result<ArrayRef, ArrowError> {
     let item = Arc::new(Field::new_list_field(DataType::Float32, false));
     let values = Arc::new(Float32Array::from_iter_values(points.iter().map(|x| *x as f32)));
-    let mut columns: Vec<ArrayRef> = records.batch().columns().to_vec();
-    columns.push(Arc::new(FixedSizeListArray::try_new(item, points.ncols() as i32, values, None)?));
-    Ok(Dataset::new(RecordBatch::try_new(Arc::clone(schema), columns)?))
+    Ok(Arc::new(FixedSizeListArray::try_new(item, points.ncols() as i32, values, None)?))
 }

@@ -1,6 +1,6 @@
 //! `synth fid`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -13,11 +13,11 @@ use synth::generate::{
 };
 use synth::io::Vectors;
 
-use crate::args::{Common, FidArgs, RecordArgs};
+use crate::args::{Common, FidArgs};
 use crate::config::Config;
 use crate::errors::{FOUND, hinted, unboxed};
 use crate::generation::embedder::embedder;
-use crate::generation::material::text_field;
+use crate::generation::material::{record_args, text_field};
 use crate::inputs;
 use crate::output;
 use crate::progress::Progress;
@@ -190,8 +190,7 @@ fn pictures(path: &Path, args: &FidArgs, config: &Config, progress: &Progress) -
 
 /// Texts of records, as sentence embeddings place them.
 fn texts(path: &Path, args: &FidArgs, config: &Config, progress: &Progress) -> Result<Side> {
-    let records =
-        RecordArgs { data: vec![PathBuf::from(path)], stdin_format: None, id: None, skip_bad: false, bad_out: None };
+    let records = record_args(&[path.to_owned()], None);
     let reader = inputs::reader(&records, config, None, progress)?;
     let written = args.text.as_deref().or(config.generate.text.as_deref());
     let field = text_field(&reader.schema(), written, &[config.data.gold.as_deref()])?;

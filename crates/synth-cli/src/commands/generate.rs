@@ -89,13 +89,26 @@ pub fn run(args: &GenerateArgs, common: &Common, progress: &Progress) -> Result<
 
 #[cfg(feature = "neural")]
 fn image(args: &GenerateArgs, common: &Common, config: &Config, progress: &Progress) -> Result<ExitCode> {
-    check_combination(args, Kind::Image)?;
+    check_combination(args, args.kind.into())?;
     image::run(args, common, config, progress)
 }
 
 #[cfg(not(feature = "neural"))]
 fn image(_: &GenerateArgs, _: &Common, _: &Config, _: &Progress) -> Result<ExitCode> {
     Err(crate::generation::backend::missing_feature("neural", "models that run here"))
+}
+
+impl From<MadeKind> for Kind {
+    fn from(kind: MadeKind) -> Self {
+        match kind {
+            MadeKind::Examples => Self::Examples,
+            MadeKind::Paraphrase => Self::Paraphrase,
+            MadeKind::EdgeCases => Self::EdgeCases,
+            MadeKind::Augment => Self::Augment,
+            MadeKind::BackTranslation => Self::BackTranslation,
+            MadeKind::Image => Self::Image,
+        }
+    }
 }
 
 /// How many values of an attribute a model is asked for.
@@ -114,14 +127,7 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(args: &'a GenerateArgs, config: &'a Config, progress: &'a Progress) -> Result<Self> {
-        let kind = match args.kind {
-            MadeKind::Examples => Kind::Examples,
-            MadeKind::Paraphrase => Kind::Paraphrase,
-            MadeKind::EdgeCases => Kind::EdgeCases,
-            MadeKind::Augment => Kind::Augment,
-            MadeKind::BackTranslation => Kind::BackTranslation,
-            MadeKind::Image => Kind::Image,
-        };
+        let kind = Kind::from(args.kind);
         check_combination(args, kind)?;
         if kind == Kind::BackTranslation {
             languages(&args.pivot, config)?;

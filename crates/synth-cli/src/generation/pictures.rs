@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema};
 use ndarray::Array2;
 use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels};
 use synth::generate::{Source, Sources, TextRecords};
@@ -15,6 +15,7 @@ use synth::learn::{Classifier, FeatureSpec, Features, Trainer, one_hot};
 use synth::neural::{Clip, ClipZeroShot};
 
 use super::material::known;
+use crate::commands::embed::points_column;
 use crate::errors::{hinted, unboxed};
 use crate::progress::Progress;
 
@@ -177,9 +178,7 @@ fn trained(
 const POINTS: &str = "features";
 
 fn of_points(points: &Array2<f64>) -> Result<Dataset, BoxError> {
-    let item = Arc::new(Field::new_list_field(DataType::Float32, false));
-    let values = Arc::new(Float32Array::from_iter_values(points.iter().map(|x| *x as f32)));
-    let column: ArrayRef = Arc::new(FixedSizeListArray::try_new(item, points.ncols() as i32, values, None)?);
+    let column = points_column(points)?;
     let schema = Schema::new(vec![Field::new(POINTS, column.data_type().clone(), false)]);
     Ok(Dataset::new(RecordBatch::try_new(Arc::new(schema), vec![column])?))
 }

@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, Axis};
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::{Moments, frechet_distance};
+use super::{Moments, frechet_distance, mean_and_deviation};
 use crate::seeds::{Use, rng};
 
 /// The standard deviation of the Fréchet distance, by the bootstrap: over distances of sets that are drawn from both with
@@ -46,9 +46,7 @@ pub fn frechet_deviation(real: ArrayView2<'_, f64>, made: ArrayView2<'_, f64>, n
     }
     // In the order of the draws, so that the sum is the same at any number of threads.
     let found: Vec<f64> = (0..n_draws).into_par_iter().map(of_draw).collect::<Option<_>>()?;
-    let n = found.len() as f64;
-    let mean = found.iter().sum::<f64>() / n;
-    Some((found.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
+    Some(mean_and_deviation(&found).1)
 }
 
 #[cfg(test)]

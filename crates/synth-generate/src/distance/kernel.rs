@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::matrix::{product, view};
+use super::mean_and_deviation;
 use crate::GenerateError;
 use crate::seeds::{Use, rng};
 
@@ -89,10 +90,8 @@ pub fn kernel_distance(
     };
     // In the order of the subsets, so that the sum is the same at any number of threads.
     let found: Vec<f64> = (0..settings.n_subsets as u64).into_par_iter().map(of_subset).collect();
-    let count = found.len() as f64;
-    let mean = found.iter().sum::<f64>() / count;
-    let variance = found.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
-    Ok(KernelDistance { mean, deviation: variance.sqrt() })
+    let (mean, deviation) = mean_and_deviation(&found);
+    Ok(KernelDistance { mean, deviation })
 }
 
 /// The unbiased estimate from all points.

@@ -63,7 +63,7 @@ pub fn precision_recall(
 }
 
 /// For each point the squared distance to its `neighbours`-th nearest other point.
-fn radii(points: ArrayView2<'_, f64>, neighbours: usize) -> Vec<f64> {
+pub(crate) fn radii(points: ArrayView2<'_, f64>, neighbours: usize) -> Vec<f64> {
     let radius = |at: usize| {
         let others = points.axis_iter(Axis(0)).enumerate().filter(|(other, _)| *other != at);
         let mut distances: Vec<f64> = others.map(|(_, other)| squared(points.row(at), other)).collect();
@@ -83,7 +83,7 @@ fn covered(points: ArrayView2<'_, f64>, set: ArrayView2<'_, f64>, radii: &[f64])
 }
 
 /// By differences: that of equal points is 0, which it is not by products.
-fn squared(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn squared(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 

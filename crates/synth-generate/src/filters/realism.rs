@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 use synth_core::Embed;
 
+use crate::distance::{radii, squared};
 use crate::{Candidate, Filter, GenerateError, TextRecords, Verdict};
 
 /// Settings of [`Realism`].
@@ -35,6 +36,7 @@ pub struct Realism {
     embed: Arc<dyn Embed>,
     records: TextRecords,
     points: Array2<f64>,
+    /// How far each reaches, squared.
     reaches: Vec<f64>,
 }
 
@@ -68,12 +70,7 @@ impl Realism {
                 reaches: Vec::new(),
             });
         }
-        let reach = |at: usize| {
-            let others = (0..n).filter(|other| *other != at);
-            let mut apart: Vec<f64> = others.map(|other| distance(all.row(at), all.row(other))).collect();
-            *apart.select_nth_unstable_by(settings.neighbours - 1, f64::total_cmp).1
-        };
-        let reaches: Vec<f64> = (0..n).map(reach).collect();
+        let reaches = radii(all.view(), settings.neighbours);
         let mut sorted = reaches.clone();
         sorted.sort_by(f64::total_cmp);
         let median = sorted[n / 2];
@@ -84,10 +81,6 @@ impl Realism {
 }
 
 const NAME: &str = "realism";
-
-fn distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
-}
 
 impl Filter for Realism {
     fn name(&self) -> &'static str {
@@ -102,9 +95,9 @@ impl Filter for Realism {
         let failed = |source| GenerateError::Filter { filter: NAME, source };
         let points = self.embed.embed(&self.records.dataset(&texts)).map_err(failed)?;
         let verdict = |point: ArrayView1<'_, f64>| {
-            let by = |(real, reach): (ArrayView1<'_, f64>, &f64)| match distance(point, real) {
+            let by = |(real, reach): (ArrayView1<'_, f64>, &f64)| match squared(point, real) {
                 0.0 => f64::INFINITY,
-                apart => reach / apart,
+                apart => (reach / apart).sqrt(),
             };
             let realism = self.points.outer_iter().zip(&self.reaches).map(by).fold(0.0, f64::max);
             let score = Some(realism).filter(|realism| realism.is_finite());

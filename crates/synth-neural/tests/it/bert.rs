@@ -9,6 +9,8 @@ use synth_core::{Dataset, Embed};
 use synth_neural::{ModelFolder, NeuralError, SentenceEmbedder, SentenceEmbedderSettings};
 use tempfile::TempDir;
 
+use crate::{copy, fixtures};
+
 #[derive(Deserialize)]
 struct Recorded {
     max_tokens: usize,
@@ -18,10 +20,6 @@ struct Recorded {
     minilm: Vec<Vec<f64>>,
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
 fn recorded() -> Recorded {
     serde_json::from_slice(&fs::read(fixtures().join("bert.json")).unwrap()).unwrap()
 }
@@ -29,16 +27,6 @@ fn recorded() -> Recorded {
 fn open(folder: &Path) -> Result<SentenceEmbedder, NeuralError> {
     let settings = SentenceEmbedderSettings::of(ModelFolder::Path(folder.to_owned()));
     SentenceEmbedder::open(&SentenceEmbedderSettings { max_tokens: recorded().max_tokens, ..settings }, &mut |_| {})
-}
-
-/// A copy of the tiny model, to change.
-fn tiny() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("1_Pooling")).unwrap();
-    for file in ["config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"] {
-        fs::copy(fixtures().join("bert_tiny").join(file), folder.path().join(file)).unwrap();
-    }
-    folder
 }
 
 fn compare(folder: &Path, expected: &[Vec<f64>]) {
@@ -56,7 +44,7 @@ fn compare(folder: &Path, expected: &[Vec<f64>]) {
 #[test]
 fn points_are_those_of_transformers() {
     compare(&fixtures().join("bert_tiny"), &recorded().tiny_mean);
-    let cls = tiny();
+    let cls = copy("bert_tiny");
     fs::write(cls.path().join("1_Pooling/config.json"), r#"{"pooling_mode_cls_token": true, "more": 1}"#).unwrap();
     compare(cls.path(), &recorded().tiny_cls);
 }
@@ -104,13 +92,13 @@ fn what_is_wrong_with_the_files_is_said() {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         format!("{error}{cause}").replace(&*folder.path().to_string_lossy(), "F")
     };
-    let folder = tiny();
+    let folder = copy("bert_tiny");
     let config = fs::read_to_string(folder.path().join("config.json")).unwrap();
     fs::write(folder.path().join("config.json"), config.replace("\"hidden_size\": 24", "\"hidden_size\": 27")).unwrap();
     let said = message(&folder);
     assert!(said.starts_with("`F/model.safetensors` cannot be used: ") && said.contains("embeddings"), "{said}");
     assert!(said.contains("24") && said.contains("27"), "which shapes: {said}");
-    let folder = tiny();
+    let folder = copy("bert_tiny");
     let bytes = fs::read(folder.path().join("model.safetensors")).unwrap();
     fs::write(folder.path().join("model.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
     assert!(message(&folder).starts_with("`F/model.safetensors` cannot be used: "), "{}", message(&folder));

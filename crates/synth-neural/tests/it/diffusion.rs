@@ -1,21 +1,14 @@
 //! Diffusion models through the public interface; beside diffusers they are measured in the crate itself.
 
 use std::fs;
-use std::path::Path;
 
 use synth_neural::{Diffusion, ModelFolder};
 
+use crate::copy;
+
 #[test]
 fn whatever_decides_pictures_is_in_the_fingerprint() {
-    let folder = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/diffusion/v1");
-    for part in ["scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
-        fs::create_dir(folder.path().join(part)).unwrap();
-        for entry in fs::read_dir(from.join(part)).unwrap() {
-            let path = entry.unwrap().path();
-            fs::copy(&path, folder.path().join(part).join(path.file_name().unwrap())).unwrap();
-        }
-    }
+    let folder = copy("diffusion/v1");
     let model = ModelFolder::Path(folder.path().to_owned());
     let fingerprint = || Diffusion::open(&model, &mut |_| {}).unwrap().fingerprint().to_owned();
     let first = fingerprint();

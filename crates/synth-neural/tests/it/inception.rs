@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 use synth_image::{ImageFeatures, Picture};
 use synth_neural::Inception;
+
+use crate::fixtures;
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -60,8 +61,7 @@ fn picture(i: usize) -> Picture {
 
 #[test]
 fn features_are_those_of_pytorch_fid() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inception.json");
-    let recorded: Recorded = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
+    let recorded: Recorded = serde_json::from_slice(&fs::read(fixtures().join("inception.json")).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inception.safetensors");
     let mut weights = weights(&recorded.shapes);

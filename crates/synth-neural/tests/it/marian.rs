@@ -1,13 +1,15 @@
 //! Translations beside transformers, and pieces beside sentencepiece, as they were recorded: see fixtures/marian.py.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use synth_core::Silent;
 use synth_generate::{Sampling, TextToTranslate, Translate};
 use synth_neural::{ModelFolder, NeuralError, Translator, TranslatorSettings};
 use tempfile::TempDir;
+
+use crate::{copy, fixtures};
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -30,10 +32,6 @@ struct Model {
     beam_text: Vec<String>,
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
 fn recorded() -> Recorded {
     serde_json::from_slice(&fs::read(fixtures().join("marian.json")).unwrap()).unwrap()
 }
@@ -46,16 +44,6 @@ fn open(folder: &Path, settings: impl FnOnce(&mut TranslatorSettings)) -> Result
 
 fn model(name: &str) -> Translator {
     open(&fixtures().join("marian").join(name), |_| {}).unwrap()
-}
-
-/// A copy of a model, to change.
-fn copy(name: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(fixtures().join("marian").join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
-    folder
 }
 
 fn each_model(check: impl Fn(&Translator, &Model)) {
@@ -185,7 +173,7 @@ fn what_is_wrong_with_the_files_is_said() {
         assert!(text.contains(old));
         fs::write(folder.path().join(file), text.replace(old, new)).unwrap();
     };
-    let folder = copy("en-fr");
+    let folder = copy("marian/en-fr");
     change(&folder, "config.json", "\"encoder_ffn_dim\": 64", "\"encoder_ffn_dim\": 60");
     let layer = "model.encoder.layers.0.fc1.bias";
     let expected = format!(
@@ -195,7 +183,7 @@ fn what_is_wrong_with_the_files_is_said() {
     change(&folder, "config.json", "\"marian\"", "\"bart\"");
     assert_eq!(message(&folder), "`F/config.json` needs a model of the type `bart`, which is not known here");
 
-    let folder = copy("en-fr");
+    let folder = copy("marian/en-fr");
     change(&folder, "config.json", "\"encoder_layers\": 2", "\"encoder_layers\": 3");
     assert!(message(&folder).contains("it has no tensor `model.encoder.layers.2"), "{}", message(&folder));
     let weights = fs::read(folder.path().join("model.safetensors")).unwrap();
@@ -209,7 +197,7 @@ fn what_is_wrong_with_the_files_is_said() {
     fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert_eq!(message(&folder), "the folder `F` has no `model.safetensors`");
 
-    let folder = copy("en-fr");
+    let folder = copy("marian/en-fr");
     change(&folder, "vocab.json", "\"<unk>\"", "\"<unknown>\"");
     assert_eq!(message(&folder), "`F/vocab.json` cannot be used: it has no `<unk>`");
     let pieces = fs::read(folder.path().join("source.spm")).unwrap();
@@ -223,7 +211,7 @@ fn what_is_wrong_with_the_files_is_said() {
 
 #[test]
 fn files_of_pytorch_that_hold_code_are_refused() {
-    let folder = copy("fr-en");
+    let folder = copy("marian/fr-en");
     for (file, what) in [("code.bin", "a call of `posix.system`"), ("reduce.bin", "a call of `builtins.eval`")] {
         fs::copy(fixtures().join("pickles").join(file), folder.path().join("pytorch_model.bin")).unwrap();
         let error = open(folder.path(), |_| {}).unwrap_err();

@@ -1,13 +1,14 @@
 //! CLIP and DINOv2 beside transformers, as they were recorded: see fixtures/vision.py.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use synth_core::{ClassSet, Dataset, Predict};
 use synth_image::{ImageFeatures, Picture};
 use synth_neural::{Clip, ClipZeroShot, Dinov2, ModelFolder};
+
+use crate::fixtures;
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -18,10 +19,6 @@ struct Recorded {
     clip_image: Vec<f64>,
     clip_probs: Vec<f64>,
     dinov2: Vec<f64>,
-}
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
 fn recorded() -> (Recorded, Picture) {
