@@ -38,6 +38,9 @@ pub struct Common {
     /// How many threads to use; the result does not depend on it [default: one for each core]
     #[arg(long, value_name = "N", global = true, env = "SYNTH_THREADS")]
     pub threads: Option<usize>,
+    /// Where networks of pictures and of embeddings are computed: cpu, cuda, or cuda:1 for a second one [default: cpu]
+    #[arg(long, value_name = "DEVICE", global = true, env = "SYNTH_DEVICE")]
+    pub device: Option<String>,
     /// Print one JSON object to stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,

@@ -20,6 +20,8 @@ pub struct Config {
     /// Where `synth.toml` is; empty for the current folder.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// Where networks of pictures and of sentence embeddings are computed: `cpu`, `cuda` or `cuda:1`.
+    pub device: Option<String>,
     pub data: DataConfig,
     pub lfs: LfsConfig,
     pub label: LabelConfig,
@@ -46,7 +48,7 @@ pub struct ImageConfig {
     pub strength: Option<f64>,
     /// Pixels from left to right and from top to bottom.
     pub size: Option<[usize; 2]>,
-    /// `ddim` or `euler`.
+    /// `ddim`, `euler` or `euler-ancestral`.
     pub sampler: Option<String>,
     /// What places pictures for filters: `thumbnail` or `inception`.
     pub features: Option<String>,
@@ -236,7 +238,7 @@ impl Config {
         let path = match &common.config {
             Some(path) => path.clone(),
             None if Path::new("synth.toml").is_file() => PathBuf::from("synth.toml"),
-            None => return Ok(Self::default()),
+            None => return Ok(Self { device: common.device.clone(), ..Self::default() }),
         };
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut config: Self = toml::from_str(&text).map_err(|error| {
@@ -270,6 +272,7 @@ impl Config {
             }
         }
         config.folder = folder;
+        config.device = common.device.clone().or(config.device);
         Ok(config)
     }
 }

@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Module, Result as Computed, Tensor};
+use candle_core::{Module, Result as Computed, Tensor};
 use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear_no_bias};
 use serde::Deserialize;
 use synth_core::{BoxError, ClassSet, Dataset, Predict, SoftLabels};
 use synth_image::{ImageFeatures, Picture};
 
-use crate::NeuralError;
 use crate::clip_text::{ClipText, ClipTokenizer, TextConfig};
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, read_json};
 use crate::transformer::{Act, CLIP_LAYER, TransformerLayer, TransformerSizes};
 use crate::vision::{patches, seen};
 use crate::weights::Weights;
+use crate::{Device, NeuralError};
 
 /// `config.json`.
 #[derive(Deserialize)]
@@ -37,13 +37,13 @@ struct VisionConfig {
     hidden_act: Act,
 }
 
-/// CLIP, on this machine's processors: features of pictures, and how well texts describe them.
+/// CLIP: features of pictures, and how well texts describe them.
 ///
 /// ```no_run
 /// use synth_image::Picture;
-/// use synth_neural::{Clip, HubModel, ModelFolder};
+/// use synth_neural::{Clip, Device, HubModel, ModelFolder};
 ///
-/// let clip = Clip::open(&ModelFolder::Hub(HubModel::clip("cache")), &mut |_| {})?;
+/// let clip = Clip::open(&ModelFolder::Hub(HubModel::clip("cache")), Device::Cpu, &mut |_| {})?;
 /// let probs = clip.probabilities(&Picture::open("pet.png")?, &["a photo of a dog", "a photo of a cat"])?;
 /// assert!((probs.iter().sum::<f64>() - 1.0).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
@@ -82,7 +82,7 @@ impl Clip {
     ///
     /// # Errors
     /// A file is not there, cannot be fetched or is damaged; weights that do not fit their settings.
-    pub fn open(model: &ModelFolder, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
+    pub fn open(model: &ModelFolder, device: Device, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
         let path = model.file("config.json", on_download)?;
         let config: Config = read_json(&path)?;
         config.text_config.check(&path)?;
@@ -96,7 +96,7 @@ impl Clip {
         let tokenizer = ClipTokenizer::open(model, "", length, on_download)?;
         let weights = Weights::of(model, "model.safetensors", "pytorch_model.bin", on_download)?;
         let name = model.name();
-        weights.build(&Device::Cpu, |weights| Self::new(&weights, &config, tokenizer, name))
+        weights.build(&device.open()?, |weights| Self::new(&weights, &config, tokenizer, name))
     }
 
     fn new(weights: &VarBuilder<'_>, config: &Config, tokenizer: ClipTokenizer, name: String) -> Computed<Self> {
@@ -134,7 +134,7 @@ impl Clip {
     }
 
     fn of_picture(&self, picture: &Picture) -> Result<Vec<f32>, BoxError> {
-        let pixels = seen(picture, self.side, MEAN, SPREAD)?;
+        let pixels = seen(picture, self.side, MEAN, SPREAD, self.filters.device())?;
         let tokens = Tensor::cat(&[self.class.unsqueeze(0)?, patches(&pixels, &self.filters, None, self.patch)?], 0)?;
         let mut x = self.pre_norm.forward(&(tokens + &self.positions)?)?;
         for layer in &self.layers {
@@ -146,7 +146,7 @@ impl Clip {
 
     fn of_text(&self, text: &str) -> Result<Vec<f32>, BoxError> {
         let tokens = self.tokenizer.tokens(text)?;
-        let states = self.text.forward(&tokens, &Device::Cpu)?.squeeze(0)?;
+        let states = self.text.states(&tokens, self.filters.device())?.last;
         let end = states.narrow(0, self.tokenizer.end(&tokens), 1)?;
         Ok(self.text_projection.forward(&end)?.squeeze(0)?.to_vec1()?)
     }

@@ -145,6 +145,14 @@ fn tokenizer(
     Ok(tokenizer)
 }
 
+/// Vectors of the tokens of a prompt, each `[tokens, d]`.
+pub(crate) struct TextStates {
+    /// What goes into the last layer.
+    pub(crate) before_last: Tensor,
+    /// What comes out of it, behind the norm.
+    pub(crate) last: Tensor,
+}
+
 /// From tokens to vectors.
 pub(crate) struct ClipText {
     tokens: Embedding,
@@ -174,9 +182,7 @@ impl ClipText {
         })
     }
 
-    /// # Shapes
-    /// The result: `[1, tokens, d]`.
-    pub(crate) fn forward(&self, tokens: &[u32], device: &Device) -> Result<Tensor> {
+    pub(crate) fn states(&self, tokens: &[u32], device: &Device) -> Result<TextStates> {
         let n = tokens.len();
         let positions = Tensor::arange(0, n as u32, device)?;
         let embedded = self.tokens.forward(&Tensor::new(tokens, device)?)?;
@@ -185,9 +191,11 @@ impl ClipText {
         let mask: Vec<f32> =
             (0..n).flat_map(|i| (0..n).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })).collect();
         let mask = Tensor::from_vec(mask, (n, n), device)?.to_dtype(x.dtype())?;
+        let mut before_last = x.clone();
         for layer in &self.layers {
-            x = layer.forward(&x, Some(&mask))?;
+            let after = layer.forward(&x, Some(&mask))?;
+            before_last = std::mem::replace(&mut x, after);
         }
-        self.norm.forward(&x)?.unsqueeze(0)
+        Ok(TextStates { before_last, last: self.norm.forward(&x)? })
     }
 }

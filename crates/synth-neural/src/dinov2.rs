@@ -1,18 +1,18 @@
 //! DINOv2: features of pictures that nobody labelled (Oquab et al. 2023, DINOv2: Learning robust visual features without
 //! supervision).
 
-use candle_core::{Device, Module, Result as Computed, Tensor};
+use candle_core::{Module, Result as Computed, Tensor};
 use candle_nn::{LayerNorm, VarBuilder, layer_norm};
 use serde::Deserialize;
 use synth_core::BoxError;
 use synth_image::{ImageFeatures, Picture};
 
-use crate::NeuralError;
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, read_json};
 use crate::transformer::{Act, LayerNames, TransformerLayer, TransformerSizes};
 use crate::vision::{patches, seen};
 use crate::weights::Weights;
+use crate::{Device, NeuralError};
 
 /// `config.json`.
 #[derive(Deserialize)]
@@ -27,14 +27,14 @@ struct Config {
     use_swiglu_ffn: bool,
 }
 
-/// DINOv2, on this machine's processors. Stein et al. (2023), Exposing flaws of generative model evaluation metrics, find
+/// DINOv2. Stein et al. (2023), Exposing flaws of generative model evaluation metrics, find
 /// distances by it nearer to what people see than those by Inception.
 ///
 /// ```no_run
 /// use synth_image::{ImageFeatures, Picture};
-/// use synth_neural::{Dinov2, HubModel, ModelFolder};
+/// use synth_neural::{Device, Dinov2, HubModel, ModelFolder};
 ///
-/// let dinov2 = Dinov2::open(&ModelFolder::Hub(HubModel::dinov2("cache")), &mut |_| {})?;
+/// let dinov2 = Dinov2::open(&ModelFolder::Hub(HubModel::dinov2("cache")), Device::Cpu, &mut |_| {})?;
 /// assert_eq!(dinov2.features(&[Picture::open("dog.png")?])?.dim(), (1, 384));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
@@ -79,7 +79,7 @@ impl Dinov2 {
     /// # Errors
     /// A file is not there, cannot be fetched or is damaged; weights that do not fit their settings; the giant model, which
     /// has other layers.
-    pub fn open(model: &ModelFolder, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
+    pub fn open(model: &ModelFolder, device: Device, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
         let path = model.file("config.json", on_download)?;
         let config: Config = read_json(&path)?;
         if config.use_swiglu_ffn {
@@ -93,7 +93,7 @@ impl Dinov2 {
             return Err(NeuralError::ModelFile { path, source });
         }
         let weights = Weights::of(model, "model.safetensors", "pytorch_model.bin", on_download)?;
-        weights.build(&Device::Cpu, |weights| Self::new(&weights, &config, model.name()))
+        weights.build(&device.open()?, |weights| Self::new(&weights, &config, model.name()))
     }
 
     fn new(weights: &VarBuilder<'_>, config: &Config, name: String) -> Computed<Self> {
@@ -124,7 +124,7 @@ impl Dinov2 {
     }
 
     fn of_picture(&self, picture: &Picture) -> Result<Vec<f32>, BoxError> {
-        let pixels = seen(picture, SIDE, MEAN, SPREAD)?;
+        let pixels = seen(picture, SIDE, MEAN, SPREAD, self.filters.device())?;
         let rows = patches(&pixels, &self.filters, Some(&self.bias), self.patch)?;
         let mut x = (Tensor::cat(&[&self.class, &rows], 0)? + &self.positions)?;
         for layer in &self.layers {
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!([0.0, 1.0, 2.0, -1.0].map(cubic), [1.0, 0.0, 0.0, 0.0]);
         assert!((cubic(0.5) - 0.593_75).abs() < 1e-12 && (cubic(1.5) + 0.093_75).abs() < 1e-12);
         // Weights sum to 1, so that what is even stays so.
-        let even = Tensor::ones((10, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let even = Tensor::ones((10, 2), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
         let found: Vec<f32> = interpolated(&even, 3, 16).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         assert!(found.len() == 2 * 257 && found.iter().all(|x| (x - 1.0).abs() < 1e-6));
     }

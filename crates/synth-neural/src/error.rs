@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use synth_core::BoxError;
 
+use crate::Device;
+
 /// An error of a local model, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +21,20 @@ pub enum NeuralError {
     NoInception {
         /// The file.
         path: PathBuf,
+    },
+    /// This build computes on processors alone.
+    #[error("this build cannot compute on `{device}`")]
+    NoCuda {
+        /// The device that was named.
+        device: Device,
+    },
+    /// A graphics processor that cannot be used.
+    #[error("the device `{device}` cannot be used")]
+    Device {
+        /// The device that was named.
+        device: Device,
+        /// Why not.
+        source: BoxError,
     },
     /// A file could not be read or written.
     #[error("cannot {what} `{path}`")]
@@ -177,11 +193,16 @@ impl NeuralError {
                 "name a GGUF file that exists".into(),
                 "name a model of the hub instead, as HuggingFaceTB/SmolLM2-135M-Instruct-GGUF".into(),
             ],
-            Self::NoInception { .. } => vec![
-                "fetch them: curl -LO \
-                 https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
-                    .into(),
+            Self::NoCuda { .. } => vec![
+                "build it for one, with CUDA's toolkit: cargo install --path crates/synth-cli --features cuda".into(),
+                "or compute on this machine's processors: the device `cpu`".into(),
             ],
+            Self::Device { .. } => vec!["see which there are, by their numbers: nvidia-smi -L".into()],
+            Self::NoInception { path } => vec![format!(
+                "fetch them: curl -L --create-dirs -o {} \
+                 https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+                path.display()
+            )],
             Self::NoModelFile { .. } => vec!["name a folder with all files that the hub has of the model".into()],
             Self::ModelFile { .. } => {
                 vec!["fetch the files again, all of the same model: weights and `config.json` must agree".into()]

@@ -6,14 +6,14 @@
 
 use std::path::PathBuf;
 
-use candle_core::{D, Device, Result as Computed, Tensor};
+use candle_core::{D, Device as On, Result as Computed, Tensor};
 use synth_core::BoxError;
 use synth_image::{ImageFeatures, Picture};
 
-use crate::NeuralError;
 use crate::weights::Weights;
+use crate::{Device, NeuralError};
 
-/// Inception v3 (2,048 features of a picture), on this machine's processors.
+/// Inception v3 (2,048 features of a picture).
 ///
 /// Weights are those of pytorch-fid, `pt_inception-2015-12-05-6726825d.pth`: distances by them can be compared with
 /// published ones. Pictures are resized as clean-fid does, by Pillow's bicubic filter; pytorch-fid itself resizes
@@ -21,9 +21,9 @@ use crate::weights::Weights;
 ///
 /// ```no_run
 /// use synth_image::{ImageFeatures, Picture};
-/// use synth_neural::Inception;
+/// use synth_neural::{Device, Inception};
 ///
-/// let inception = Inception::open("pt_inception-2015-12-05-6726825d.pth")?;
+/// let inception = Inception::open("pt_inception-2015-12-05-6726825d.pth", Device::Cpu)?;
 /// let features = inception.features(&[Picture::open("dog.png")?])?;
 /// assert_eq!(features.dim(), (1, 2048));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
@@ -80,24 +80,25 @@ impl Inception {
     ///
     /// # Errors
     /// The file cannot be read, is damaged, or holds weights of something else.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, NeuralError> {
+    pub fn open(path: impl Into<PathBuf>, device: Device) -> Result<Self, NeuralError> {
         let path = path.into();
         if !path.is_file() {
             return Err(NeuralError::NoInception { path });
         }
-        Self::of(&Weights::read(&path)?)
+        Self::of(&Weights::read(&path)?, &device.open()?)
     }
 
-    fn of(weights: &Weights) -> Result<Self, NeuralError> {
-        let conv = |name: &str, from, to, kernel, stride| Conv::of(weights, name, from, to, kernel, stride, (0, 0));
+    fn of(weights: &Weights, on: &On) -> Result<Self, NeuralError> {
+        let conv =
+            |name: &str, from, to, kernel, stride| Conv::of((weights, on), name, from, to, kernel, stride, (0, 0));
         let stem = [
             conv("Conv2d_1a_3x3", 3, 32, (3, 3), 2)?,
             conv("Conv2d_2a_3x3", 32, 32, (3, 3), 1)?,
-            Conv::of(weights, "Conv2d_2b_3x3", 32, 64, (3, 3), 1, (1, 1))?,
+            Conv::of((weights, on), "Conv2d_2b_3x3", 32, 64, (3, 3), 1, (1, 1))?,
             conv("Conv2d_3b_1x1", 64, 80, (1, 1), 1)?,
             conv("Conv2d_4a_3x3", 80, 192, (3, 3), 1)?,
         ];
-        let mut maker = Maker { weights, block: "", from: 0 };
+        let mut maker = Maker { weights: (weights, on), block: "", from: 0 };
         let mut blocks = Vec::new();
         for (name, from, pooled) in [("Mixed_5b", 192, 32), ("Mixed_5c", 256, 64), ("Mixed_5d", 288, 64)] {
             (maker.block, maker.from) = (name, from);
@@ -134,7 +135,7 @@ impl Inception {
     fn compute(&self, picture: &Picture) -> Result<Vec<f32>, BoxError> {
         let side = SIDE as usize;
         let numbers: Vec<f32> = picture.resized(SIDE, SIDE).iter().map(|x| x / 127.5 - 1.0).collect();
-        let input = Tensor::from_vec(numbers, (1, 3, side, side), &Device::Cpu)?;
+        let input = Tensor::from_vec(numbers, (1, 3, side, side), self.stem[0].weights.device())?;
         Ok(self.forward(&input)?.flatten_all()?.to_vec1()?)
     }
 }
@@ -155,7 +156,7 @@ impl ImageFeatures for Inception {
 
 impl Conv {
     fn of(
-        weights: &Weights,
+        (weights, on): (&Weights, &On),
         name: &str,
         from: usize,
         to: usize,
@@ -172,8 +173,8 @@ impl Conv {
         let scale: Vec<f32> = gain.iter().zip(&variance).map(|(gain, var)| gain / (var + EPSILON).sqrt()).collect();
         let bias: Vec<f32> = shift.iter().zip(&mean).zip(&scale).map(|((shift, mean), s)| shift - mean * s).collect();
         let folded = || -> Computed<(Tensor, Tensor)> {
-            let scale = Tensor::from_vec(scale, (to, 1, 1, 1), &Device::Cpu)?;
-            Ok((filters.broadcast_mul(&scale)?, Tensor::from_vec(bias, (1, to, 1, 1), &Device::Cpu)?))
+            let scale = Tensor::from_vec(scale, (to, 1, 1, 1), on)?;
+            Ok((filters.to_device(on)?.broadcast_mul(&scale)?, Tensor::from_vec(bias, (1, to, 1, 1), on)?))
         };
         let (weights, bias) = folded().map_err(|error| NeuralError::Compute(error.into()))?;
         Ok(Self { weights, bias, stride, padding })
@@ -232,7 +233,7 @@ fn mean_of_neighbours(x: &Tensor) -> Computed<Tensor> {
 
 /// Makes the blocks, each from the weights whose names begin with its own.
 struct Maker<'a> {
-    weights: &'a Weights,
+    weights: (&'a Weights, &'a On),
     block: &'a str,
     /// Channels that come in.
     from: usize,

@@ -26,6 +26,7 @@ mod chat;
 mod clip;
 mod clip_text;
 mod dense;
+mod device;
 mod diffusion;
 mod dinov2;
 mod error;
@@ -52,6 +53,7 @@ mod vision;
 mod weights;
 
 pub use clip::{Clip, ClipZeroShot};
+pub use device::{Device, NoDevice};
 pub use diffusion::{Diffusion, DiffusionSampler, PictureRequest};
 pub use dinov2::Dinov2;
 pub use error::NeuralError;

@@ -67,8 +67,9 @@ impl Generator for PictureGenerator {
             None => "its own steps",
             Some(DiffusionSampler::Ddim) => "DDIM",
             Some(DiffusionSampler::Euler) => "Euler",
+            Some(DiffusionSampler::EulerAncestral) => "Euler ancestral",
         };
-        format!("{}, {sampler}, on a processor", self.diffusion.fingerprint())
+        format!("{}, {sampler}", self.diffusion.fingerprint())
     }
 
     fn model(&self) -> &str {

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::Tensor;
 use candle_transformers::models::bert::{BertModel, Config};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -11,33 +10,37 @@ use serde::Deserialize;
 use synth_core::{BoxError, Dataset, Embed};
 use tokenizers::{Tokenizer, TruncationParams};
 
-use crate::NeuralError;
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, read, read_json};
+use crate::weights::Weights;
+use crate::{Device, NeuralError};
 
 /// What a sentence embedder is opened with.
 #[derive(Debug, Clone)]
 pub struct SentenceEmbedderSettings {
-    /// The model, in the layout of sentence-transformers: `config.json`, `tokenizer.json`, `model.safetensors`.
+    /// The model, in the layout of sentence-transformers: `config.json`, `tokenizer.json`, `model.safetensors` or
+    /// `pytorch_model.bin`.
     pub model: ModelFolder,
     /// The field of the text.
     pub field: String,
     /// Tokens of a text that are read, those that open and close it among them; at least 3, and never more than the
     /// model knows positions.
     pub max_tokens: usize,
+    /// Where it is computed.
+    pub device: Device,
 }
 
 impl SentenceEmbedderSettings {
-    /// A model, the field `text`, and 256 tokens, some 200 English words.
+    /// A model on this machine's processors, the field `text`, and 256 tokens, some 200 English words.
     pub fn of(model: ModelFolder) -> Self {
-        Self { model, field: "text".into(), max_tokens: 256 }
+        Self { model, field: "text".into(), max_tokens: 256, device: Device::Cpu }
     }
 }
 
-/// Sentence embeddings by a BERT (Reimers and Gurevych 2019, Sentence-BERT), on this machine's processors.
+/// Sentence embeddings by a BERT (Reimers and Gurevych 2019, Sentence-BERT).
 ///
 /// An [`Embed`] of d coordinates, whose scalar products are cosines: each point has length 1. The coordinates of a text
-/// depend on the text alone, bit for bit: not on the texts beside it, nor on the number of threads. A record without a
+/// depend on the text alone, on a processor bit for bit: not on the texts beside it, nor on the number of threads. A record without a
 /// text counts as an empty text.
 ///
 /// ```no_run
@@ -140,10 +143,8 @@ impl SentenceEmbedder {
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
         // Each text alone: there is nothing to pad to.
         tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(|error| damaged(&path, error))?;
-        let path = folder.file("model.safetensors", on_download)?;
-        let weights = VarBuilder::from_buffered_safetensors(read(&path)?, DType::F32, &Device::Cpu);
-        let model = weights.and_then(|weights| BertModel::load(weights, &config));
-        let model = model.map_err(|error| damaged(&path, error.into()))?;
+        let weights = Weights::of(folder, "model.safetensors", "pytorch_model.bin", on_download)?;
+        let model = weights.build(&settings.device.open()?, |weights| BertModel::load(weights, &config))?;
         let (dim, name) = (config.hidden_size, folder.name());
         Ok(Self { model, tokenizer, pooling, dim, field: settings.field.clone(), name })
     }
@@ -163,7 +164,7 @@ impl SentenceEmbedder {
 
     fn compute(&self, text: &str) -> Result<Vec<f32>, BoxError> {
         let encoding = self.tokenizer.encode_fast(text, true)?;
-        let ids = Tensor::new(encoding.get_ids(), &Device::Cpu)?.unsqueeze(0)?;
+        let ids = Tensor::new(encoding.get_ids(), &self.model.device)?.unsqueeze(0)?;
         let tokens = self.model.forward(&ids, &ids.zeros_like()?, None)?.squeeze(0)?;
         let pooled = match self.pooling {
             Pooling::Mean => tokens.mean(0)?,

@@ -5,7 +5,13 @@ use synth_image::Picture;
 
 /// A picture as networks see it: its shorter side made `side` long, cut to a square in the middle, each colour less its
 /// mean and by its spread, `[1, 3, side, side]`.
-pub(crate) fn seen(picture: &Picture, side: usize, mean: [f32; 3], spread: [f32; 3]) -> Result<Tensor> {
+pub(crate) fn seen(
+    picture: &Picture,
+    side: usize,
+    mean: [f32; 3],
+    spread: [f32; 3],
+    device: &Device,
+) -> Result<Tensor> {
     let (w, h) = (u64::from(picture.width()), u64::from(picture.height()));
     let long = |long: u64, short: u64| (side as u64 * long / short).max(side as u64) as u32;
     let (width, height) = if w > h { (long(w, h), side as u32) } else { (side as u32, long(h, w)) };
@@ -20,7 +26,7 @@ pub(crate) fn seen(picture: &Picture, side: usize, mean: [f32; 3], spread: [f32;
             }
         }
     }
-    Tensor::from_vec(numbers, (1, 3, side, side), &Device::Cpu)
+    Tensor::from_vec(numbers, (1, 3, side, side), device)
 }
 
 /// The vectors of patches, row by row, `[patches, d]`.

@@ -361,6 +361,12 @@ fn local(config: &Config, progress: &Progress) -> Result<Arc<dyn Generator>> {
     Ok(Arc::new(downloading(progress, |on_download| LocalLlm::open(&settings, on_download))?))
 }
 
+/// Where networks are computed.
+#[cfg(feature = "neural")]
+pub fn device(config: &Config) -> Result<synth::neural::Device> {
+    config.device.as_deref().map_or(Ok(synth::neural::Device::Cpu), |name| Ok(name.parse()?))
+}
+
 /// Does what may download files, and shows how far each is.
 #[cfg(feature = "neural")]
 pub fn downloading<T>(progress: &Progress, open: impl FnOnce(&mut synth::neural::OnDownload<'_>) -> T) -> T {

@@ -19,7 +19,7 @@ pub fn embedder(
 ) -> Result<(Arc<dyn Embed>, String)> {
     use synth::neural::{HubModel, ModelFolder, SentenceEmbedder, SentenceEmbedderSettings};
 
-    use super::backend::{downloading, model_cache, model_folder, with_token};
+    use super::backend::{device, downloading, model_cache, model_folder, with_token};
 
     let model = match name.or(config.embed.model.as_deref()) {
         None => ModelFolder::Hub(with_token(HubModel::minilm(model_cache(config)))),
@@ -32,6 +32,7 @@ pub fn embedder(
     let settings = SentenceEmbedderSettings {
         field: field.to_owned(),
         max_tokens: config.embed.max_tokens.unwrap_or(default.max_tokens),
+        device: device(config)?,
         ..default
     };
     let embedder = downloading(progress, |on_download| SentenceEmbedder::open(&settings, on_download))?;

@@ -97,7 +97,10 @@ fn what_cannot_be_compared() {
         missing.contains("error: there are no weights of Inception at `[FOLDER]/synth/models/pt_inception"),
         "{missing}"
     );
-    assert!(missing.contains("hint: fetch them: curl -LO https://"), "{missing}");
+    assert!(
+        missing.contains("hint: fetch them: curl -L --create-dirs -o [FOLDER]/synth/models/pt_inception"),
+        "{missing}"
+    );
     assert_snapshot!(project.run("fid two.npy"), @"
     exit code: 2
     ---- stderr ----

@@ -205,12 +205,25 @@ fn what_cannot_be_drawn() {
     error: `--lfs` means nothing for `--kind image`
     hint: the classes of pictures are the folders in that of --from
     ");
+    assert_snapshot!(run("--class disc --from real --out made --device tpu"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `tpu` is no device, expected cpu, cuda, or cuda:1 for the second graphics processor
+    ");
+    #[cfg(not(feature = "cuda"))]
+    assert_snapshot!(run("--class disc --from real --out made --device cuda --filters none"), @"
+    exit code: 2
+    ---- stderr ----
+    error: this build cannot compute on `cuda:0`
+    hint: build it for one, with CUDA's toolkit: cargo install --path crates/synth-cli --features cuda
+    hint: or compute on this machine's processors: the device `cpu`
+    ");
     settings(&project, "sampler = \"pndm\"\n");
     assert_snapshot!(run("--class disc --from real --out made"), @"
     exit code: 2
     ---- stderr ----
     error: `sampler` under [image] is `pndm`
-    hint: it is `ddim` or `euler`
+    hint: it is `ddim`, `euler` or `euler-ancestral`
     ");
     settings(&project, "size = [15, 16]\n");
     assert_snapshot!(run("--class disc --from real --out made"), @"

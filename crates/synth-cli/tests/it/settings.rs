@@ -166,7 +166,7 @@ fn settings_that_are_none() {
     assert_snapshot!(check("[labels]\nmodel = \"majority\"\n"), @"
     exit code: 2
     ---- stderr ----
-    error: unknown field `labels`, expected one of `data`, `lfs`, `label`, `generate`, `filters`, `augment`, `llm`, `local`, `embed`, `translate`, `features`, `image`
+    error: unknown field `labels`, expected one of `device`, `data`, `lfs`, `label`, `generate`, `filters`, `augment`, `llm`, `local`, `embed`, `translate`, `features`, `image`
      --> synth.toml:1:2
       |
     1 | [labels]

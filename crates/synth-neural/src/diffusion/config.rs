@@ -49,6 +49,10 @@ pub(crate) struct UnetConfig {
     #[serde(default)]
     addition_embed_type: Option<String>,
     #[serde(default)]
+    addition_time_embed_dim: Option<usize>,
+    #[serde(default)]
+    projection_class_embeddings_input_dim: Option<usize>,
+    #[serde(default)]
     class_embed_type: Option<String>,
     #[serde(default)]
     encoder_hid_dim: Option<usize>,
@@ -119,7 +123,20 @@ pub(crate) struct UnetPlan {
     pub(crate) linear_projections: bool,
     pub(crate) flip_sin_to_cos: bool,
     pub(crate) freq_shift: f64,
+    pub(crate) added: Option<AddedPlan>,
 }
+
+/// What the network of XL is told beside the meaning of each token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddedPlan {
+    /// Numbers of the meaning of a whole prompt.
+    pub(crate) whole: usize,
+    /// Numbers that each size becomes.
+    pub(crate) of_size: usize,
+}
+
+/// The sizes that the network of XL is told: height and width, and what was cut off, of the original and of the picture.
+pub(crate) const N_SIZES: usize = 6;
 
 /// Layers at one size of the picture.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +153,7 @@ impl UnetConfig {
         let unsupported = |what: String| NeuralError::Unsupported { path: path.to_owned(), what };
         let others = [
             ("act_fn", self.act_fn.as_deref().filter(|name| *name != "silu")),
-            ("addition_embed_type", self.addition_embed_type.as_deref()),
+            ("addition_embed_type", self.addition_embed_type.as_deref().filter(|name| *name != "text_time")),
             ("center_input_sample", self.center_input_sample.then_some("true")),
             ("class_embed_type", self.class_embed_type.as_deref()),
             ("downsample_padding", (self.downsample_padding != 1).then_some("other than 1")),
@@ -155,6 +172,17 @@ impl UnetConfig {
         if n == 0 || self.down_block_types.len() != n || self.up_block_types.len() != n {
             return Err(damaged("it names another number of blocks than of their channels"));
         }
+        let added = match self.addition_embed_type {
+            None => None,
+            Some(_) => {
+                let of_size = self.addition_time_embed_dim.filter(|n| *n > 0 && n.is_multiple_of(2));
+                let all = self.projection_class_embeddings_input_dim;
+                let whole = |of_size: usize| all.and_then(|all| all.checked_sub(N_SIZES.checked_mul(of_size)?));
+                let plan = of_size.and_then(|of_size| Some(AddedPlan { whole: whole(of_size)?, of_size }));
+                let plan = plan.filter(|plan| plan.whole > 0);
+                Some(plan.ok_or_else(|| damaged("the sizes of what is added to the time do not fit each other"))?)
+            }
+        };
         let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
         let mut blocks = Vec::with_capacity(n);
         for (at, &channels) in self.block_out_channels.iter().enumerate() {
@@ -184,6 +212,7 @@ impl UnetConfig {
             linear_projections: self.use_linear_projection,
             flip_sin_to_cos: self.flip_sin_to_cos,
             freq_shift: self.freq_shift,
+            added,
         })
     }
 }

@@ -1,15 +1,16 @@
 //! Pictures of what a prompt says: latent diffusion.
 
 mod config;
+mod prompt;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod unet;
 mod vae;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use candle_core::{Device, Result as Computed, Tensor};
+use candle_core::{Device as On, Result as Computed, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -17,14 +18,14 @@ use synth_core::BoxError;
 use synth_image::Picture;
 
 use self::config::{ScheduleConfig, UnetConfig, VaeConfig};
+use self::prompt::PromptEncoder;
 use self::schedule::Schedule;
 use self::unet::Unet;
 use self::vae::Vae;
-use crate::NeuralError;
-use crate::clip_text::{ClipText, ClipTokenizer, TextConfig};
 use crate::hub::{HubModel, OnDownload};
 use crate::model_folder::{ModelFolder, digest, read_json};
 use crate::weights::Weights;
+use crate::{Device, NeuralError};
 
 /// A picture that is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +37,10 @@ pub struct PictureRequest<'a> {
     /// Pixels from left to right and from top to bottom, multiples of [`Diffusion::unit`]; `None` as many as the model
     /// was trained on.
     pub size: Option<(usize, usize)>,
-    /// Steps from noise to the picture, from 1 to those of the training, 1,000 mostly.
+    /// Steps from noise to the picture, from 1 to those of the training, 1,000 mostly. A Turbo takes 1 to 4.
     pub steps: usize,
-    /// How much the prompt matters, at least 1: 1 for as it is, more to exaggerate (Ho and Salimans 2022, Classifier-free diffusion
-    /// guidance).
+    /// How much the prompt matters, at least 1: 1 for as it is, as a Turbo wants it; more to exaggerate (Ho and Salimans
+    /// 2022, Classifier-free diffusion guidance).
     pub guidance: f64,
     /// How steps are taken; `None` as the model's settings say.
     pub sampler: Option<DiffusionSampler>,
@@ -64,22 +65,23 @@ pub enum DiffusionSampler {
     Ddim,
     /// Karras et al. (2022), of first order.
     Euler,
+    /// The same with new noise after each step but the last: what XL Turbo was made for.
+    EulerAncestral,
 }
 
-/// Stable Diffusion 1 and 2, or any model in the layout of diffusers with the same parts (Rombach et al. 2022).
+/// Stable Diffusion 1, 2 and XL and their Turbos, or any model in the layout of diffusers with the same parts (Rombach et al. 2022).
 ///
 /// ```no_run
-/// use synth_neural::{Diffusion, HubModel, ModelFolder, PictureRequest};
+/// use synth_neural::{Device, Diffusion, HubModel, ModelFolder, PictureRequest};
 ///
 /// let model = ModelFolder::Hub(HubModel::stable_diffusion("cache"));
-/// let diffusion = Diffusion::open(&model, &mut |_| {})?;
+/// let diffusion = Diffusion::open(&model, Device::Cpu, &mut |_| {})?;
 /// let picture = diffusion.draw(&PictureRequest::of("a photo of a golden retriever", 7), &|| false)?;
 /// assert_eq!(picture.map(|picture| picture.width()), Some(512));
 /// # Ok::<(), synth_neural::NeuralError>(())
 /// ```
 pub struct Diffusion {
-    tokenizer: ClipTokenizer,
-    text: ClipText,
+    prompts: PromptEncoder,
     unet: Unet,
     vae: Vae,
     /// Latents along a side of the pictures that the model was trained on.
@@ -90,7 +92,7 @@ pub struct Diffusion {
     factor: usize,
     latent_channels: usize,
     schedule: ScheduleConfig,
-    device: Device,
+    device: On,
     name: String,
     fingerprint: String,
 }
@@ -101,22 +103,13 @@ impl std::fmt::Debug for Diffusion {
     }
 }
 
-/// The files of a model that decide its pictures, beside those of weights.
-const SETTINGS: [&str; 7] = [
-    "text_encoder/config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-    "tokenizer/special_tokens_map.json",
-    "unet/config.json",
-    "vae/config.json",
-    "scheduler/scheduler_config.json",
-];
-
-/// What noise is drawn for: the two never draw alike.
+/// What noise is drawn for: no two draw alike.
 #[derive(Clone, Copy)]
 enum Noise {
-    Start = 1,
-    Encoding = 2,
+    Start,
+    Encoding,
+    /// What this step adds, from 0.
+    Step(usize),
 }
 
 impl Diffusion {
@@ -125,13 +118,9 @@ impl Diffusion {
     /// # Errors
     /// A file is not there, cannot be fetched or is damaged; weights that do not fit their settings; a model with
     /// something that is not known here.
-    pub fn open(model: &ModelFolder, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
-        let device = Device::Cpu;
-        let path = model.file("text_encoder/config.json", on_download)?;
-        let text_config: TextConfig = read_json(&path)?;
-        let length = text_config.max_position_embeddings;
-        text_config.check(&path)?;
-        let tokenizer = ClipTokenizer::open(model, "tokenizer/", length, on_download)?;
+    pub fn open(model: &ModelFolder, device: Device, on_download: &mut OnDownload<'_>) -> Result<Self, NeuralError> {
+        let of_device = if device == Device::Cpu { "a processor" } else { "a graphics processor" };
+        let device = device.open()?;
         let unet_path = model.file("unet/config.json", on_download)?;
         let unet_config: UnetConfig = read_json(&unet_path)?;
         let plan = unet_config.plan(&unet_path)?;
@@ -149,20 +138,18 @@ impl Diffusion {
             let source = "it has no steps, or more than 100,000".into();
             return Err(NeuralError::ModelFile { path: schedule_path, source });
         }
+        let whole = plan.added.map(|added| added.whole);
+        let (prompts, mut files) = PromptEncoder::open(model, plan.meaning, whole, &device, on_download)?;
         let mut weights = |new: &str, old: &str| Weights::of(model, new, old, on_download);
-        let of_text = weights("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin")?;
         let of_unet = weights("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin")?;
         let of_vae = weights("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin")?;
-        let weights = [of_text.path(), of_unet.path(), of_vae.path()].map(Path::to_owned);
-        let settings = SETTINGS.map(|name| model.file(name, on_download));
-        let files = weights.into_iter().map(Ok).chain(settings).collect::<Result<Vec<PathBuf>, NeuralError>>()?;
+        files.extend([of_unet.path(), of_vae.path()].map(ToOwned::to_owned));
+        files.extend([unet_path, vae_path, schedule_path]);
         let hash = digest(files.iter().map(PathBuf::as_path))?;
-        let text = of_text.build(&device, |weights| ClipText::new(weights, &text_config))?;
         let unet = of_unet.build(&device, |weights| Unet::new(weights, &plan))?;
         let vae = of_vae.build(&device, |weights| Vae::new(weights, &vae_config))?;
         Ok(Self {
-            tokenizer,
-            text,
+            prompts,
             unet,
             vae,
             side: unet_config.sample_size,
@@ -172,7 +159,7 @@ impl Diffusion {
             schedule,
             device,
             name: model.name(),
-            fingerprint: format!("diffusion {hash}"),
+            fingerprint: format!("diffusion {hash}, on {of_device}"),
         })
     }
 
@@ -214,7 +201,7 @@ impl Diffusion {
                 None => None,
             };
             let start = start.as_ref().map(|(latents, strength)| (latents, *strength));
-            self.denoised(request, start, &noise(Noise::Start)?, is_cancelled)
+            self.denoised(request, start, &noise, is_cancelled)
         };
         let Some(pixels) = drawn().map_err(NeuralError::Compute)? else { return Ok(None) };
         let picture = || -> Result<Picture, BoxError> {
@@ -257,7 +244,13 @@ impl Diffusion {
     fn noise(&self, seed: u64, what: Noise, shape: (usize, usize, usize, usize)) -> Computed<Tensor> {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
-        key[8] = what as u8;
+        let (what, step) = match what {
+            Noise::Start => (1, 0),
+            Noise::Encoding => (2, 0),
+            Noise::Step(step) => (3, step as u64),
+        };
+        key[8] = what;
+        key[16..24].copy_from_slice(&step.to_le_bytes());
         let mut random = ChaCha8Rng::from_seed(key);
         let n = shape.0 * shape.1 * shape.2 * shape.3;
         let numbers: Vec<f32> = (0..n).map(|_| StandardNormal.sample(&mut random)).collect();
@@ -275,39 +268,40 @@ impl Diffusion {
         &self,
         request: &PictureRequest<'_>,
         start: Option<(&Tensor, f64)>,
-        noise: &Tensor,
+        noise: &dyn Fn(Noise) -> Computed<Tensor>,
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Option<Tensor>, BoxError> {
-        let default = match self.schedule.class_name.starts_with("Euler") {
-            true => DiffusionSampler::Euler,
-            false => DiffusionSampler::Ddim,
+        let default = match &*self.schedule.class_name {
+            name if name.starts_with("EulerAncestral") => DiffusionSampler::EulerAncestral,
+            name if name.starts_with("Euler") => DiffusionSampler::Euler,
+            _ => DiffusionSampler::Ddim,
         };
         let schedule = Schedule::new(&self.schedule, request.sampler.unwrap_or(default), request.steps);
         let guided = request.guidance > 1.0;
-        let meaning = |prompt: &str| -> Result<Tensor, BoxError> {
-            Ok(self.text.forward(&self.tokenizer.tokens(prompt)?, &self.device)?)
-        };
-        let mut conditions = meaning(request.prompt)?;
+        let mut meaning = self.prompts.meaning(request.prompt)?;
         if guided {
-            conditions = Tensor::cat(&[meaning(request.negative_prompt)?, conditions], 0)?;
+            meaning = self.prompts.negative(request.negative_prompt, &meaning)?.stacked(&meaning)?;
         }
+        let begin = noise(Noise::Start)?;
+        let (_, _, height, width) = begin.dims4()?;
+        let condition = self.unet.condition(meaning, (width * self.factor, height * self.factor))?;
         let steps = schedule.steps(start.map_or(1.0, |(_, strength)| strength));
         let mut latents = match (start, steps.first()) {
-            (Some((picture, _)), Some(first)) => schedule.noised(picture, noise, *first)?,
-            _ => (noise * schedule.noise_scale)?,
+            (Some((picture, _)), Some(first)) => schedule.noised(picture, &begin, *first)?,
+            _ => (begin * schedule.noise_scale)?,
         };
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
             if is_cancelled() {
                 return Ok(None);
             }
             let seen = schedule.seen(&latents, *step)?;
             let predicted = if guided {
-                let both = self.unet.forward(&Tensor::cat(&[&seen, &seen], 0)?, step.time, &conditions)?.chunk(2, 0)?;
+                let both = self.unet.forward(&Tensor::cat(&[&seen, &seen], 0)?, step.time, &condition)?.chunk(2, 0)?;
                 (&both[0] + ((&both[1] - &both[0])? * request.guidance)?)?
             } else {
-                self.unet.forward(&seen, step.time, &conditions)?
+                self.unet.forward(&seen, step.time, &condition)?
             };
-            latents = schedule.next(&latents, &predicted, *step)?;
+            latents = schedule.next(&latents, &predicted, *step, || noise(Noise::Step(at)))?;
         }
         let pixels = self.vae.decode(&(latents / self.vae.scaling())?)?;
         Ok(Some(((pixels / 2.0)? + 0.5)?.clamp(0f32, 1f32)?))

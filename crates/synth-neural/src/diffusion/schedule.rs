@@ -1,8 +1,9 @@
 //! From noise to a picture, step by step.
 //!
 //! DDIM: Song, Meng, Ermon (2021), Denoising diffusion implicit models, eq. 12 without noise. Euler: Karras et al. (2022),
-//! Elucidating the design space of diffusion-based generative models, algorithm 2 without churn. Both as diffusers has
-//! them, and without chance: what is drawn is drawn before the first step.
+//! Elucidating the design space of diffusion-based generative models, algorithm 2 without churn. Ancestral steps: Song et
+//! al. (2021), Score-based generative modeling through stochastic differential equations, appendix F, as in k-diffusion.
+//! All as diffusers has them.
 
 use candle_core::{Result, Tensor};
 
@@ -30,8 +31,8 @@ pub(super) struct Step {
 enum Kind {
     /// Shares of the picture in what is seen, now and next.
     Ddim { alpha: f64, next: f64 },
-    /// Noise in what is seen, now and next.
-    Euler { sigma: f64, next: f64 },
+    /// Noise in what is seen, now and next; and of the next how much is new.
+    Euler { sigma: f64, next: f64, new: f64 },
 }
 
 impl Schedule {
@@ -40,7 +41,7 @@ impl Schedule {
         let alphas = alphas(config);
         let spacing = config.timestep_spacing.unwrap_or(match sampler {
             DiffusionSampler::Ddim => Spacing::Leading,
-            DiffusionSampler::Euler => Spacing::Linspace,
+            DiffusionSampler::Euler | DiffusionSampler::EulerAncestral => Spacing::Linspace,
         });
         let times = times(config, spacing, n);
         let (steps, noise_scale): (Vec<Step>, f64) = match sampler {
@@ -54,13 +55,17 @@ impl Schedule {
                 };
                 (times.into_iter().map(step).collect(), 1.0)
             }
-            DiffusionSampler::Euler => {
+            DiffusionSampler::Euler | DiffusionSampler::EulerAncestral => {
                 let sigmas: Vec<f64> = alphas.iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect();
                 let of_times: Vec<f64> = times.iter().map(|time| interpolated(&sigmas, *time)).collect();
                 let next = of_times[1..].iter().copied().chain([0.0]);
+                let new = |sigma: f64, next: f64| match sampler {
+                    DiffusionSampler::EulerAncestral => next * ((sigma * sigma - next * next).max(0.0)).sqrt() / sigma,
+                    _ => 0.0,
+                };
                 let step = |((time, sigma), next): ((&f64, &f64), f64)| Step {
                     time: *time,
-                    kind: Kind::Euler { sigma: *sigma, next },
+                    kind: Kind::Euler { sigma: *sigma, next, new: new(*sigma, next) },
                 };
                 let largest = of_times.iter().copied().fold(0.0, f64::max);
                 let scale = if spacing == Spacing::Leading { (largest * largest + 1.0).sqrt() } else { largest };
@@ -92,8 +97,14 @@ impl Schedule {
         }
     }
 
-    /// The picture with less noise, by what the network predicts.
-    pub(super) fn next(&self, noisy: &Tensor, predicted: &Tensor, step: Step) -> Result<Tensor> {
+    /// The picture with less noise, by what the network predicts; `noise` is drawn where a step adds some anew.
+    pub(super) fn next(
+        &self,
+        noisy: &Tensor,
+        predicted: &Tensor,
+        step: Step,
+        noise: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tensor> {
         match step.kind {
             Kind::Ddim { alpha, next } => {
                 let (signal, spread) = (alpha.sqrt(), (1.0 - alpha).sqrt());
@@ -107,7 +118,7 @@ impl Schedule {
                 let picture = if self.clip { picture.clamp(-1f32, 1f32)? } else { picture };
                 (picture * next.sqrt())? + (noise * (1.0 - next).sqrt())?
             }
-            Kind::Euler { sigma, next } => {
+            Kind::Euler { sigma, next, new } => {
                 let picture = match self.prediction {
                     Prediction::Epsilon => (noisy - (predicted * sigma)?)?,
                     Prediction::Sample => predicted.clone(),
@@ -117,7 +128,10 @@ impl Schedule {
                     }
                 };
                 let direction = ((noisy - picture)? / sigma)?;
-                noisy + (direction * (next - sigma))?
+                // As much of the old noise as makes up the next step's with the new.
+                let old = (next * next - new * new).max(0.0).sqrt();
+                let less = (noisy + (direction * (old - sigma))?)?;
+                if new > 0.0 { less + (noise()? * new)? } else { Ok(less) }
             }
         }
     }

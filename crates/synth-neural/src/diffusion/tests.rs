@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::config::Spacing;
+use super::prompt::Meaning;
 use super::*;
 
 #[derive(Deserialize)]
@@ -11,6 +13,8 @@ struct Recorded {
     prompts: Vec<String>,
     v1: Version,
     v2: Version,
+    xl: XlVersion,
+    turbo: XlVersion,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +35,21 @@ struct Version {
     img2img_euler: Vec<f32>,
 }
 
+#[derive(Deserialize)]
+struct XlVersion {
+    ids: [Vec<Vec<u32>>; 2],
+    noise: Vec<f32>,
+    text: Vec<f32>,
+    pooled: Vec<f32>,
+    unet: Vec<f32>,
+    euler: Vec<f32>,
+    ddim: Vec<f32>,
+    no_negative: Vec<f32>,
+    one_step: Vec<f32>,
+    four_steps: Vec<f32>,
+    ancestral: Vec<f32>,
+}
+
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
@@ -40,11 +59,11 @@ fn recorded() -> Recorded {
 }
 
 fn open(name: &str) -> Diffusion {
-    Diffusion::open(&ModelFolder::Path(fixtures().join("diffusion").join(name)), &mut |_| {}).unwrap()
+    Diffusion::open(&ModelFolder::Path(fixtures().join("diffusion").join(name)), Device::Cpu, &mut |_| {}).unwrap()
 }
 
 fn tensor(numbers: &[f32], shape: (usize, usize, usize, usize)) -> Tensor {
-    Tensor::from_slice(numbers, shape, &Device::Cpu).unwrap()
+    Tensor::from_slice(numbers, shape, &On::Cpu).unwrap()
 }
 
 #[track_caller]
@@ -63,20 +82,25 @@ fn each_version(check: impl Fn(&mut Diffusion, &Version, &[String])) {
     check(&mut open("v2"), &recorded.v2, &recorded.prompts);
 }
 
+/// Every 19th token of meanings.
+fn some_tokens(meanings: &[Meaning]) -> Tensor {
+    let every = Tensor::new(&[0u32, 19, 38, 57, 76], &On::Cpu).unwrap();
+    let some: Vec<Tensor> = meanings.iter().map(|meaning| meaning.tokens.index_select(&every, 1).unwrap()).collect();
+    Tensor::cat(&some, 0).unwrap()
+}
+
 #[test]
 fn parts_are_those_of_diffusers() {
     each_version(|model, recorded, prompts| {
         let mut states = Vec::new();
         for (prompt, ids) in prompts.iter().zip(&recorded.ids) {
-            let tokens = model.tokenizer.tokens(prompt).unwrap();
-            assert_eq!(&tokens, ids, "{prompt:?}");
-            states.push(model.text.forward(&tokens, &Device::Cpu).unwrap());
+            assert_eq!(model.prompts.tokens(prompt), std::slice::from_ref(ids), "{prompt:?}");
+            states.push(model.prompts.meaning(prompt).unwrap());
         }
-        let every = Tensor::new(&[0u32, 19, 38, 57, 76], &Device::Cpu).unwrap();
-        let some: Vec<Tensor> = states.iter().map(|states| states.index_select(&every, 1).unwrap()).collect();
-        near(&Tensor::cat(&some, 0).unwrap(), &recorded.text, "text");
+        near(&some_tokens(&states), &recorded.text, "text");
         let noise = tensor(&recorded.noise, LATENTS);
-        near(&model.unet.forward(&noise, 371.0, &states[0]).unwrap(), &recorded.unet, "unet");
+        let condition = model.unet.condition(states.swap_remove(0), (16, 16)).unwrap();
+        near(&model.unet.forward(&noise, 371.0, &condition).unwrap(), &recorded.unet, "unet");
         near(&model.vae.decode(&noise).unwrap(), &recorded.decoded, "decoded");
         let (mean, deviation) = model.vae.encode(&tensor(&recorded.image, (1, 3, 16, 16))).unwrap();
         near(&mean, &recorded.mean, "mean");
@@ -86,8 +110,6 @@ fn parts_are_those_of_diffusers() {
 
 #[test]
 fn pictures_are_those_of_diffusers() {
-    use super::config::Spacing;
-
     each_version(|model, recorded, prompts| {
         let noise = tensor(&recorded.noise, LATENTS);
         let picture = |model: &Diffusion, sampler| {
@@ -97,7 +119,7 @@ fn pictures_are_those_of_diffusers() {
                 sampler: Some(sampler),
                 ..PictureRequest::of(&prompts[0], 0)
             };
-            model.denoised(&request, None, &noise, &|| false).unwrap().unwrap()
+            model.denoised(&request, None, &|_| Ok(noise.clone()), &|| false).unwrap().unwrap()
         };
         model.schedule.timestep_spacing = None;
         near(&picture(model, DiffusionSampler::Ddim), &recorded.ddim, "ddim");
@@ -121,10 +143,70 @@ fn pictures_of_pictures_are_those_of_diffusers() {
             [(DiffusionSampler::Ddim, &recorded.img2img_ddim), (DiffusionSampler::Euler, &recorded.img2img_euler)]
         {
             let request = PictureRequest { steps: 10, sampler: Some(sampler), ..PictureRequest::of(&prompts[0], 0) };
-            let made = model.denoised(&request, Some((&latents, 0.6)), &noise, &|| false).unwrap().unwrap();
+            let made =
+                model.denoised(&request, Some((&latents, 0.6)), &|_| Ok(noise.clone()), &|| false).unwrap().unwrap();
             near(&made, expected, "from a picture");
         }
     });
+}
+
+#[test]
+fn xl_and_its_turbo_are_those_of_diffusers() {
+    let recorded = recorded();
+    for (name, version) in [("xl", &recorded.xl), ("turbo", &recorded.turbo)] {
+        let mut model = open(name);
+        let mut meanings = Vec::new();
+        for (at, prompt) in recorded.prompts.iter().enumerate() {
+            assert_eq!(model.prompts.tokens(prompt), [version.ids[0][at].clone(), version.ids[1][at].clone()]);
+            meanings.push(model.prompts.meaning(prompt).unwrap());
+        }
+        near(&some_tokens(&meanings), &version.text, "text");
+        let whole: Vec<&Tensor> = meanings.iter().map(|meaning| meaning.whole.as_ref().unwrap()).collect();
+        near(&Tensor::cat(&whole, 0).unwrap(), &version.pooled, "pooled");
+        let noise = tensor(&version.noise, LATENTS);
+        let condition = model.unet.condition(meanings.swap_remove(0), (16, 24)).unwrap();
+        near(&model.unet.forward(&noise, 371.0, &condition).unwrap(), &version.unet, "unet");
+        // The noise after each step: the first one, moved on by one number more each time.
+        let hand_in = |what: Noise| match what {
+            Noise::Step(step) => {
+                let mut moved = version.noise.clone();
+                moved.rotate_right(step + 1);
+                Ok(tensor(&moved, LATENTS))
+            }
+            _ => Ok(noise.clone()),
+        };
+        let picture = |model: &Diffusion, sampler, steps, guidance, negative_prompt| {
+            let plain = PictureRequest::of(&recorded.prompts[0], 0);
+            let request = PictureRequest { negative_prompt, steps, guidance, sampler, ..plain };
+            model.denoised(&request, None, &hand_in, &|| false).unwrap().unwrap()
+        };
+        // What the settings of the model say, then what is asked for.
+        match name {
+            "xl" => near(&picture(&model, None, 10, 7.5, "do of"), &version.euler, "euler"),
+            _ => near(&picture(&model, None, 4, 1.0, ""), &version.four_steps, "four steps"),
+        }
+        let (euler, ancestral) = (Some(DiffusionSampler::Euler), Some(DiffusionSampler::EulerAncestral));
+        (model.schedule.timestep_spacing, model.schedule.steps_offset) = (Some(Spacing::Leading), 1);
+        near(&picture(&model, euler, 10, 7.5, "do of"), &version.euler, "euler");
+        near(&picture(&model, Some(DiffusionSampler::Ddim), 10, 7.5, "do of"), &version.ddim, "ddim");
+        near(&picture(&model, euler, 4, 5.0, ""), &version.no_negative, "no negative prompt");
+        model.schedule.timestep_spacing = Some(Spacing::Trailing);
+        near(&picture(&model, ancestral, 1, 1.0, ""), &version.one_step, "one step");
+        near(&picture(&model, ancestral, 4, 1.0, ""), &version.four_steps, "four steps");
+        near(&picture(&model, ancestral, 10, 3.0, "do of"), &version.ancestral, "ancestral");
+    }
+}
+
+#[test]
+fn new_noise_follows_from_the_seed() {
+    let model = open("turbo");
+    let request = |steps| PictureRequest { steps, guidance: 1.0, ..PictureRequest::of("a photo of a dog", 5) };
+    let draw = |request: &PictureRequest<'_>| model.draw(request, &|| false).unwrap().unwrap();
+    assert_eq!(draw(&request(4)), draw(&request(4)));
+    // The first noise is the same: it is the new noise that differs.
+    let plain = PictureRequest { sampler: Some(DiffusionSampler::Euler), ..request(4) };
+    assert_ne!(draw(&plain), draw(&request(4)));
+    assert_eq!(draw(&PictureRequest { steps: 1, ..plain }), draw(&request(1)));
 }
 
 #[test]

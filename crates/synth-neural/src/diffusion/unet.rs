@@ -10,18 +10,32 @@ use candle_transformers::models::stable_diffusion::attention::{SpatialTransforme
 use candle_transformers::models::stable_diffusion::embeddings::{TimestepEmbedding, Timesteps};
 use candle_transformers::models::stable_diffusion::resnet::{ResnetBlock2D, ResnetBlock2DConfig};
 
-use super::config::{BlockPlan, UnetPlan};
+use super::config::{BlockPlan, N_SIZES, UnetPlan};
+use super::prompt::Meaning;
 
 /// The network.
 pub(super) struct Unet {
     conv_in: Conv2d,
     frequencies: Timesteps,
     time: TimestepEmbedding,
+    added: Option<Added>,
     down: Vec<Block>,
     middle: (ResnetBlock2D, SpatialTransformer, ResnetBlock2D),
     up: Vec<Block>,
     norm: GroupNorm,
     conv_out: Conv2d,
+}
+
+/// What the network of XL knows beside the time, and adds to it.
+struct Added {
+    frequencies: Timesteps,
+    embedding: TimestepEmbedding,
+}
+
+/// What the network is told, the same at each step.
+pub(super) struct Condition {
+    tokens: Tensor,
+    added: Option<Tensor>,
 }
 
 /// Layers at one size of the picture, and the way to the next size.
@@ -70,10 +84,21 @@ impl Unet {
             Ok(Block { layers, resample })
         };
         let middle = weights.pp("mid_block");
+        let added = match plan.added {
+            None => None,
+            Some(added) => {
+                let n = added.whole + N_SIZES * added.of_size;
+                Some(Added {
+                    frequencies: Timesteps::new(added.of_size, plan.flip_sin_to_cos, plan.freq_shift),
+                    embedding: TimestepEmbedding::new(weights.pp("add_embedding"), n, plan.time_channels())?,
+                })
+            }
+        };
         Ok(Self {
             conv_in: conv(plan.in_channels, first.channels, 1, 1, weights.pp("conv_in"))?,
             frequencies: Timesteps::new(first.channels, plan.flip_sin_to_cos, plan.freq_shift),
             time: TimestepEmbedding::new(weights.pp("time_embedding"), first.channels, plan.time_channels())?,
+            added,
             down: (0..n).map(down).collect::<Result<_>>()?,
             middle: (
                 plan.resnet(&middle, 0, last.channels, last.channels)?,
@@ -86,12 +111,28 @@ impl Unet {
         })
     }
 
+    /// What the network is told of pictures with `n` meanings, of so many pixels.
+    pub(super) fn condition(&self, meaning: Meaning, (width, height): (usize, usize)) -> Result<Condition> {
+        let added = match (&self.added, &meaning.whole) {
+            (Some(added), Some(whole)) => {
+                // A picture that was that large before it was looked at, and of which nothing was cut off.
+                let sizes: [f32; N_SIZES] = [height, width, 0, 0, height, width].map(|size| size as f32);
+                let sizes = added.frequencies.forward(&Tensor::new(&sizes, whole.device())?)?.flatten_all()?;
+                let sizes = sizes.unsqueeze(0)?.repeat((whole.dim(0)?, 1))?;
+                Some(added.embedding.forward(&Tensor::cat(&[whole, &sizes], 1)?)?)
+            }
+            _ => None,
+        };
+        Ok(Condition { tokens: meaning.tokens, added })
+    }
+
     /// # Shapes
-    /// `noisy: [n, latents, h, w]`, sides multiples of 2 to the power of the blocks less one;
-    /// `meaning: [n, tokens, d]`; the result: as `noisy`.
-    pub(super) fn forward(&self, noisy: &Tensor, time: f64, meaning: &Tensor) -> Result<Tensor> {
+    /// `noisy: [n, latents, h, w]`, sides multiples of 2 to the power of the blocks less one; the result: as `noisy`.
+    pub(super) fn forward(&self, noisy: &Tensor, time: f64, condition: &Condition) -> Result<Tensor> {
+        let meaning = &condition.tokens;
         let times = (Tensor::ones(noisy.dim(0)?, noisy.dtype(), noisy.device())? * time)?;
         let time = self.time.forward(&self.frequencies.forward(&times)?)?;
+        let time = condition.added.as_ref().map_or(Ok(time.clone()), |added| time + added)?;
         let mut x = self.conv_in.forward(noisy)?;
         let mut left = vec![x.clone()];
         for block in &self.down {

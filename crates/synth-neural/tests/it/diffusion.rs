@@ -2,18 +2,24 @@
 
 use std::fs;
 
-use synth_neural::{Diffusion, ModelFolder};
+use synth_neural::{Device, Diffusion, ModelFolder};
 
 use crate::copy;
 
 #[test]
 fn whatever_decides_pictures_is_in_the_fingerprint() {
-    let folder = copy("diffusion/v1");
+    // XL has two text encoders.
+    let folder = copy("diffusion/xl");
     let model = ModelFolder::Path(folder.path().to_owned());
-    let fingerprint = || Diffusion::open(&model, &mut |_| {}).unwrap().fingerprint().to_owned();
+    let fingerprint = || Diffusion::open(&model, Device::Cpu, &mut |_| {}).unwrap().fingerprint().to_owned();
     let first = fingerprint();
     for file in [
+        "model_index.json",
         "text_encoder/config.json",
+        "text_encoder_2/config.json",
+        "tokenizer_2/vocab.json",
+        "tokenizer_2/merges.txt",
+        "tokenizer_2/special_tokens_map.json",
         "tokenizer/vocab.json",
         "tokenizer/merges.txt",
         "tokenizer/special_tokens_map.json",

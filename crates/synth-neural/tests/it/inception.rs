@@ -66,7 +66,7 @@ fn features_are_those_of_pytorch_fid() {
     let path = folder.path().join("inception.safetensors");
     let mut weights = weights(&recorded.shapes);
     candle_core::safetensors::save(&weights, &path).unwrap();
-    let inception = Inception::open(&path).unwrap();
+    let inception = Inception::open(&path, synth_neural::Device::Cpu).unwrap();
     let features = inception.features(&[picture(0), picture(1)]).unwrap();
     for (row, (expected, sum)) in recorded.features.iter().zip(&recorded.sums).enumerate() {
         let farthest =
@@ -77,14 +77,14 @@ fn features_are_those_of_pytorch_fid() {
     // A picture beside no other gives the same, bit for bit.
     assert_eq!(inception.features(&[picture(1)]).unwrap().row(0), features.row(1));
 
-    let missing = Inception::open(folder.path().join("none.pth")).unwrap_err();
+    let missing = Inception::open(folder.path().join("none.pth"), synth_neural::Device::Cpu).unwrap_err();
     assert!(
         missing.to_string().contains("no weights of Inception") && missing.hints()[0].contains("curl"),
         "{missing}"
     );
     weights.remove("Mixed_7c.branch_pool.bn.bias");
     candle_core::safetensors::save(&weights, &path).unwrap();
-    let error = Inception::open(&path).unwrap_err();
+    let error = Inception::open(&path, synth_neural::Device::Cpu).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "it has no tensor `Mixed_7c.branch_pool.bn.bias`, of [192]");
 }

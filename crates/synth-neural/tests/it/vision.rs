@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use synth_core::{ClassSet, Dataset, Predict};
 use synth_image::{ImageFeatures, Picture};
-use synth_neural::{Clip, ClipZeroShot, Dinov2, ModelFolder};
+use synth_neural::{Clip, ClipZeroShot, Device, Dinov2, ModelFolder};
 
 use crate::fixtures;
 
@@ -42,7 +42,7 @@ fn near(got: impl IntoIterator<Item = f64>, expected: &[f64]) {
 #[test]
 fn clip_is_that_of_transformers() {
     let (recorded, picture) = recorded();
-    let clip = Arc::new(Clip::open(&folder("clip"), &mut |_| {}).unwrap());
+    let clip = Arc::new(Clip::open(&folder("clip"), Device::Cpu, &mut |_| {}).unwrap());
     near(clip.features(std::slice::from_ref(&picture)).unwrap().row(0).to_vec(), &recorded.clip_image);
     let prompts: Vec<&str> = recorded.prompts.iter().map(String::as_str).collect();
     near(clip.probabilities(&picture, &prompts).unwrap(), &recorded.clip_probs);
@@ -58,13 +58,13 @@ fn clip_is_that_of_transformers() {
 #[test]
 fn dinov2_is_that_of_transformers() {
     let (recorded, picture) = recorded();
-    let dinov2 = Dinov2::open(&folder("dinov2"), &mut |_| {}).unwrap();
+    let dinov2 = Dinov2::open(&folder("dinov2"), Device::Cpu, &mut |_| {}).unwrap();
     near(dinov2.features(&[picture]).unwrap().row(0).to_vec(), &recorded.dinov2);
 }
 
 #[test]
 fn other_models_are_refused() {
-    let error = Clip::open(&folder("dinov2"), &mut |_| {}).unwrap_err();
+    let error = Clip::open(&folder("dinov2"), Device::Cpu, &mut |_| {}).unwrap_err();
     assert!(error.to_string().ends_with("config.json` cannot be used"), "{error}");
-    assert!(Dinov2::open(&folder("clip"), &mut |_| {}).is_err());
+    assert!(Dinov2::open(&folder("clip"), Device::Cpu, &mut |_| {}).is_err());
 }

@@ -17,14 +17,14 @@ use synth::generate::{
 use synth::image::Picture;
 use synth::io::AtomicFile;
 use synth::io::soft::{Options, Writer};
-use synth::neural::{Diffusion, DiffusionSampler, HubModel, ModelFolder, PictureGenerator};
+use synth::neural::{Device, Diffusion, DiffusionSampler, HubModel, ModelFolder, PictureGenerator};
 
 use super::{axes, prompts};
 use crate::args::{Common, FeaturesKind, GenerateArgs};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted};
 use crate::generation::Backend;
-use crate::generation::backend::{downloading, model_cache, model_folder, with_token};
+use crate::generation::backend::{device, downloading, model_cache, model_folder, with_token};
 use crate::generation::chain::class_text;
 use crate::generation::image_features::{clip, image_features};
 use crate::generation::pictures::Pictures;
@@ -89,7 +89,7 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
     plan.check(&pictures.sources)?;
     super::check_axes(config, &args.class)?;
     let mut grid = grid(args, config, plan.seed);
-    let sampler = sampler(config)?;
+    let (sampler, device) = (sampler(config)?, device(config)?);
     if args.dry_run {
         let n = args.n.div_ceil(plan.per_request as usize);
         let planned = plan.requests(0, n, &mut grid, &pictures.sources, &prompts)?;
@@ -98,7 +98,7 @@ pub(super) fn run(args: &GenerateArgs, common: &Common, config: &Config, progres
     let mut filters = chain(&args.material.filters, config, &pictures, progress)?;
     // What cannot be written is said before anything is drawn.
     let out = Out::open(&args.out, &args.material.from, &pictures)?;
-    let generator: Arc<dyn Generator> = Arc::new(generator(config, sampler, progress)?);
+    let generator: Arc<dyn Generator> = Arc::new(generator(config, sampler, device, progress)?);
     let of_image = [PromptKind::Image];
     let identity = format!(
         "{}\n{}\n{:?} {:?} {:?} {}",
@@ -220,11 +220,19 @@ fn sampler(config: &Config) -> Result<Option<DiffusionSampler>> {
         None => Ok(None),
         Some("ddim") => Ok(Some(DiffusionSampler::Ddim)),
         Some("euler") => Ok(Some(DiffusionSampler::Euler)),
-        Some(other) => Err(hinted(format!("`sampler` under [image] is `{other}`"), "it is `ddim` or `euler`")),
+        Some("euler-ancestral") => Ok(Some(DiffusionSampler::EulerAncestral)),
+        Some(other) => {
+            Err(hinted(format!("`sampler` under [image] is `{other}`"), "it is `ddim`, `euler` or `euler-ancestral`"))
+        }
     }
 }
 
-fn generator(config: &Config, sampler: Option<DiffusionSampler>, progress: &Progress) -> Result<PictureGenerator> {
+fn generator(
+    config: &Config,
+    sampler: Option<DiffusionSampler>,
+    device: Device,
+    progress: &Progress,
+) -> Result<PictureGenerator> {
     let model = match &config.image.model {
         None => ModelFolder::Hub(with_token(HubModel::stable_diffusion(model_cache(config)))),
         Some(name) => {
@@ -233,7 +241,7 @@ fn generator(config: &Config, sampler: Option<DiffusionSampler>, progress: &Prog
             model_folder(name, weights, needed, "stable-diffusion-v1-5/stable-diffusion-v1-5", config)?
         }
     };
-    let diffusion = downloading(progress, |on_download| Diffusion::open(&model, on_download))?;
+    let diffusion = downloading(progress, |on_download| Diffusion::open(&model, device, on_download))?;
     Ok(PictureGenerator::new(diffusion, sampler))
 }
 
