@@ -80,6 +80,11 @@ pub struct TranslateConfig {
     pub model: Option<String>,
     /// In place of a model a program, with `{from}` and `{to}` among its arguments.
     pub command: Option<String>,
+    /// What stands in the name of the model in place of a language's code: `fr = "ROMANCE"`.
+    pub groups: BTreeMap<String, String>,
+    /// What a model of several languages calls a language, where it is not its code: `fr = "fra"`; empty for a model that
+    /// wants no name.
+    pub codes: BTreeMap<String, String>,
     pub beams: Option<usize>,
     /// Sentences at once.
     pub batch: Option<usize>,

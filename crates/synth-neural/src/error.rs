@@ -96,6 +96,14 @@ pub enum NeuralError {
         /// What it needs.
         what: String,
     },
+    /// A model that translates into several languages, and not into this one.
+    #[error("the model does not translate into `{into}`, but into {}", known.join(", "))]
+    TargetLanguage {
+        /// What was named.
+        into: String,
+        /// What it calls its languages.
+        known: Vec<String>,
+    },
     /// The chat template of a model does not take a prompt.
     #[error("the chat template of `{model}` cannot be rendered")]
     Template {
@@ -207,6 +215,7 @@ impl NeuralError {
             Self::ModelFile { .. } => {
                 vec!["fetch the files again, all of the same model: weights and `config.json` must agree".into()]
             }
+            Self::TargetLanguage { .. } => vec!["name one of its languages as it calls it".into()],
             Self::Code { .. } => vec!["use a model in safetensors, from an author whom you trust".into()],
             Self::Damaged { .. } => vec!["fetch the file again: it may be cut off, or of another format".into()],
             Self::Unsupported { path, .. } if path.extension().is_none_or(|ending| ending != "gguf") => {

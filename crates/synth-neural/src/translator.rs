@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 use synth_core::Observer;
 use synth_generate::{GenerateError, Sampling, Sentence, TextToTranslate, Translate, by_sentences};
@@ -18,8 +19,11 @@ use crate::weights::Weights;
 #[derive(Debug, Clone)]
 pub struct TranslatorSettings {
     /// The model, in the layout that Opus-MT has on the hub: `config.json`, `source.spm`, `target.spm`, `vocab.json`, and
-    /// `model.safetensors` or `pytorch_model.bin`.
+    /// `model.safetensors` or `pytorch_model.bin`; `target_vocab.json` where either language has its own vocabulary.
     pub model: ModelFolder,
+    /// What a model that translates into several languages calls the one that is wanted, as `fra`: its sentences begin
+    /// with `>>fra<<`. It means nothing to a model of one language; `None` for what a sentence begins with by itself.
+    pub into: Option<String>,
     /// How many translations of a sentence are followed at once where the best one is wanted: 1 takes the most probable
     /// word each time; `None` as many as the model's settings say.
     pub beams: Option<usize>,
@@ -30,7 +34,7 @@ pub struct TranslatorSettings {
 impl TranslatorSettings {
     /// A model, with its own number of beams, 16 sentences at a time.
     pub fn of(model: ModelFolder) -> Self {
-        Self { model, beams: None, batch: 16 }
+        Self { model, into: None, beams: None, batch: 16 }
     }
 }
 
@@ -54,9 +58,12 @@ pub struct Translator {
     marian: Marian,
     source: SentencePiece,
     vocabulary: BTreeMap<String, u32>,
-    /// The piece of each number.
+    /// What each sentence begins with.
+    code: Option<u32>,
+    /// The piece of each number, in translations.
     pieces: BTreeMap<u32, String>,
-    unknown: u32,
+    /// What stands for pieces without a number, in sentences and in translations.
+    unknown: (u32, u32),
     beams: usize,
     /// Tokens of a sentence, in either language, with those that begin and end it.
     longest: usize,
@@ -90,28 +97,33 @@ impl Translator {
         // Its pieces stand in the vocabulary; the file itself is read for nothing but to know that it is there and whole.
         SentencePiece::open(&folder.file("target.spm", on_download)?)?;
         let path = folder.file("vocab.json", on_download)?;
-        let vocabulary: BTreeMap<String, u32> = read_json(&path)?;
-        let damaged = |problem: String| NeuralError::ModelFile { path: path.clone(), source: problem.into() };
-        let n_vocab = config.vocab_size;
-        if let Some((piece, number)) = vocabulary.iter().find(|(_, number)| **number as usize >= n_vocab) {
-            return Err(damaged(format!("`{piece}` is number {number} of the {n_vocab} in `config.json`")));
-        }
-        let pieces = vocabulary.iter().map(|(piece, number)| (*number, piece.clone())).collect();
-        let Some(&unknown) = vocabulary.get("<unk>") else { return Err(damaged("it has no `<unk>`".into())) };
+        let vocabulary = read_vocabulary(&path, config.vocab_size)?;
+        let (target_path, of_target) = match config.share_encoder_decoder_embeddings {
+            true => (None, vocabulary.clone()),
+            false => {
+                let path = folder.file("target_vocab.json", on_download)?;
+                let vocabulary = read_vocabulary(&path, config.target_vocab_size())?;
+                (Some(path), vocabulary)
+            }
+        };
+        let (unknown, unknown_out) = (vocabulary["<unk>"], of_target["<unk>"]);
+        let pieces = of_target.into_iter().map(|(piece, number)| (number, piece)).collect();
+        let code = settings.into.as_deref().map(|into| code_of(into, &vocabulary)).transpose()?.flatten();
         let weights = Weights::of(folder, "model.safetensors", "pytorch_model.bin", on_download)?;
         let config_path = folder.file("config.json", on_download)?;
         let generation = folder.optional_file("generation_config.json", on_download)?;
-        let files = [weights.path(), &path, &source_path, &config_path].into_iter().chain(generation.as_deref());
-        let digest = digest(files)?;
+        let files = [weights.path(), &path, &source_path, &config_path].into_iter();
+        let digest = digest(files.chain(generation.as_deref()).chain(target_path.as_deref()))?;
         let beams = settings.beams.or(config.num_beams).unwrap_or(1);
-        if 2 * beams > n_vocab {
+        if 2 * beams > config.target_vocab_size() {
             let value = beams.to_string();
             return Err(NeuralError::Setting { name: "beams", value, expected: "less than half the vocabulary" });
         }
         let longest = config.max_length.unwrap_or(usize::MAX).min(config.max_position_embeddings).max(3);
         let (batch, name) = (settings.batch, folder.name());
         let marian = Marian::of(config, &weights)?;
-        Ok(Self { marian, source, vocabulary, pieces, unknown, beams, longest, batch, name, digest })
+        let unknown = (unknown, unknown_out);
+        Ok(Self { marian, source, vocabulary, code, pieces, unknown, beams, longest, batch, name, digest })
     }
 
     /// The pieces of a sentence's words, with `▁` for spaces.
@@ -122,18 +134,18 @@ impl Translator {
         self.source.pieces(sentence)
     }
 
-    /// The numbers of a sentence's pieces, without the one that ends it.
+    /// The numbers of a sentence's pieces, behind that of the language that is wanted, without the one that ends it.
     ///
     /// # Errors
     /// The pieces cannot be computed.
     pub fn tokenize(&self, sentence: &str) -> Result<Vec<u32>, NeuralError> {
-        let number = |piece: &String| self.vocabulary.get(piece).copied().unwrap_or(self.unknown);
-        Ok(self.pieces(sentence)?.iter().map(number).collect())
+        let number = |piece: &String| self.vocabulary.get(piece).copied().unwrap_or(self.unknown.0);
+        Ok(self.code.into_iter().chain(self.pieces(sentence)?.iter().map(number)).collect())
     }
 
     /// The text of numbers, as they come out.
     pub fn detokenize(&self, tokens: &[u32]) -> String {
-        let special = [self.unknown, self.marian.config().eos_token_id, self.marian.config().pad_token_id];
+        let special = [self.unknown.1, self.marian.config().eos_token_id, self.marian.config().pad_token_id];
         let words = tokens.iter().filter(|token| !special.contains(token));
         text_of(words.filter_map(|token| self.pieces.get(token)).map(String::as_str))
     }
@@ -179,7 +191,8 @@ impl Translator {
         Ok(Some(translated))
     }
 
-    /// The tokens of parts of a sentence that the model can see at once, cut between words where it is too long.
+    /// The tokens of parts of a sentence that the model can see at once, cut between words where it is too long, and
+    /// between pieces where a word is: languages without spaces are one word to it.
     fn parts(&self, sentence: &str) -> Result<Vec<Vec<u32>>, NeuralError> {
         let most = self.longest - 2;
         let whole = self.tokenize(sentence)?;
@@ -190,13 +203,16 @@ impl Translator {
         let (mut parts, mut from) = (Vec::new(), 0);
         while from < words.len() {
             let tokens = |to: usize| self.tokenize(&sentence[words[from].start..words[to - 1].end]);
-            // As many words as fit, by halving. A single one that does not fit is cut off.
+            // As many words as fit, by halving, and one at least.
             let (mut fit, mut too_many) = (from + 1, words.len() + 1);
             while fit + 1 < too_many {
                 let to = fit.midpoint(too_many);
                 if tokens(to)?.len() <= most { fit = to } else { too_many = to }
             }
-            parts.push(tokens(fit)?);
+            let numbers = tokens(fit)?;
+            let (code, pieces) = numbers.split_at(usize::from(self.code.is_some()));
+            let room = most.saturating_sub(code.len()).max(1);
+            parts.extend(pieces.chunks(room).map(|some| [code, some].concat()));
             from = fit;
         }
         Ok(parts)
@@ -242,6 +258,30 @@ impl Translator {
     }
 }
 
+/// Numbers of pieces, one for each up to `n`.
+fn read_vocabulary(path: &Path, n: usize) -> Result<BTreeMap<String, u32>, NeuralError> {
+    let vocabulary: BTreeMap<String, u32> = read_json(path)?;
+    let damaged = |problem: String| NeuralError::ModelFile { path: path.to_owned(), source: problem.into() };
+    if let Some((piece, number)) = vocabulary.iter().find(|(_, number)| **number as usize >= n) {
+        return Err(damaged(format!("`{piece}` is number {number} of the {n} in `config.json`")));
+    }
+    if !vocabulary.contains_key("<unk>") {
+        return Err(damaged("it has no `<unk>`".into()));
+    }
+    Ok(vocabulary)
+}
+
+/// The number of the token that asks for a language; `None` in a model that knows no such tokens.
+fn code_of(into: &str, vocabulary: &BTreeMap<String, u32>) -> Result<Option<u32>, NeuralError> {
+    let found = vocabulary.get(&format!(">>{into}<<")).copied();
+    let codes = vocabulary.keys().filter_map(|piece| piece.strip_prefix(">>")?.strip_suffix("<<"));
+    let known: Vec<String> = codes.map(str::to_owned).collect();
+    if found.is_some() || known.is_empty() {
+        return Ok(found);
+    }
+    Err(NeuralError::TargetLanguage { into: into.to_owned(), known })
+}
+
 /// Where the words of a text are, by the white space between them.
 fn word_ranges(text: &str) -> Vec<Range<usize>> {
     let start = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
@@ -250,7 +290,8 @@ fn word_ranges(text: &str) -> Vec<Range<usize>> {
 
 impl Translate for Translator {
     fn fingerprint(&self) -> String {
-        format!("Marian {}, {} beams, up to {} tokens", self.digest, self.beams, self.longest)
+        let into = self.code.map(|code| format!(", into {code}")).unwrap_or_default();
+        format!("Marian {}{into}, {} beams, up to {} tokens", self.digest, self.beams, self.longest)
     }
 
     fn name(&self) -> &str {

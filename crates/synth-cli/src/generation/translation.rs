@@ -53,34 +53,48 @@ pub fn languages(pivots: &[String], config: &Config) -> Result<Vec<String>> {
 fn translator(from: &str, to: &str, config: &Config, progress: &Progress) -> Result<Arc<dyn Translate>> {
     let settings = &config.translate;
     let of_pair = |template: &str| template.replace("{from}", from).replace("{to}", to);
+    let group = |code: &str| settings.groups.get(code).cloned().unwrap_or_else(|| code.to_owned());
     match (&settings.command, &settings.model) {
         (Some(_), Some(_)) => Err(hinted(
             "both `command` and `model` are set under [translate]",
             "leave one out: either a program translates, or a model that runs here",
         )),
         (Some(command), None) => Ok(Arc::new(CommandTranslator::new(&of_pair(command))?)),
-        (None, model) => marian(&of_pair(model.as_deref().unwrap_or(MODELS)), config, progress),
+        (None, model) => {
+            let template = model.as_deref().unwrap_or(MODELS);
+            marian(&template.replace("{from}", &group(from)).replace("{to}", &group(to)), to, config, progress)
+        }
     }
 }
 
 #[cfg(feature = "neural")]
-fn marian(model: &str, config: &Config, progress: &Progress) -> Result<Arc<dyn Translate>> {
-    use synth::neural::{Translator, TranslatorSettings};
+fn marian(model: &str, to: &str, config: &Config, progress: &Progress) -> Result<Arc<dyn Translate>> {
+    use synth::neural::{NeuralError, Translator, TranslatorSettings};
 
     use super::backend::{downloading, model_folder};
 
     let needed = "config.json, source.spm, target.spm, vocab.json and model.safetensors (or pytorch_model.bin)";
     let example = "Helsinki-NLP/opus-mt-en-fr";
     let default = TranslatorSettings::of(model_folder(model, "model.safetensors", needed, example, config)?);
+    let into = config.translate.codes.get(to).map_or(to, String::as_str);
     let settings = TranslatorSettings {
+        into: Some(into.to_owned()).filter(|into| !into.is_empty()),
         beams: config.translate.beams.or(default.beams),
         batch: config.translate.batch.unwrap_or(default.batch),
         ..default
     };
-    Ok(Arc::new(downloading(progress, |on_download| Translator::open(&settings, on_download))?))
+    let opened = downloading(progress, |on_download| Translator::open(&settings, on_download));
+    let translator = opened.map_err(|error| match error {
+        NeuralError::TargetLanguage { .. } => {
+            let hint = format!("name one of these under [translate.codes] in synth.toml: {to} = \"CODE\"");
+            hinted(format!("`{model}`: {error}"), hint)
+        }
+        error => error.into(),
+    })?;
+    Ok(Arc::new(translator))
 }
 
 #[cfg(not(feature = "neural"))]
-fn marian(_: &str, _: &Config, _: &Progress) -> Result<Arc<dyn Translate>> {
+fn marian(_: &str, _: &str, _: &Config, _: &Progress) -> Result<Arc<dyn Translate>> {
     Err(super::backend::missing_feature("neural", "models that run here"))
 }

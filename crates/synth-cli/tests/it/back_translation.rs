@@ -152,3 +152,29 @@ fn what_cannot_be_translated() {
     ");
     assert!(!project.path("x.jsonl").exists());
 }
+
+#[test]
+fn a_model_of_several_languages_is_told_which() {
+    let project = project();
+    // There by one model for many languages, back by another.
+    for (from, to) in [("en-mul", "en-mul"), ("fr-en", "mul-en")] {
+        let folder = project.path(&format!("models/{to}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::path::Path::new(MODELS).join(from).read_dir().unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+    }
+    let group = "model = \"models/{from}-{to}\"\ngroups = { fr = \"mul\" }\n";
+    settings(&project, &format!("{group}codes = {{ fr = \"fra\" }}\n"));
+    let done = project.run(ARGS);
+    assert!(done.contains("back-translation by en-mul, mul-en: kept"), "{done}");
+    assert!(project.read("made.jsonl").lines().count() > 0);
+    settings(&project, group);
+    assert_snapshot!(project.run(ARGS), @r#"
+    exit code: 2
+    ---- stderr ----
+    error: `models/en-mul`: the model does not translate into `fr`, but into eng, fra
+    hint: name one of these under [translate.codes] in synth.toml: fr = "CODE"
+    "#);
+}

@@ -29,7 +29,7 @@ pub(crate) struct MarianConfig {
     pub(crate) eos_token_id: u32,
     pub(crate) decoder_start_token_id: u32,
     #[serde(default = "yes")]
-    share_encoder_decoder_embeddings: bool,
+    pub(crate) share_encoder_decoder_embeddings: bool,
     #[serde(default = "yes")]
     tie_word_embeddings: bool,
     #[serde(default)]
@@ -84,8 +84,8 @@ impl MarianConfig {
         if let Some(other) = config.model_type.as_deref().filter(|model_type| *model_type != "marian") {
             return unsupported(format!("a model of the type `{other}`"));
         }
-        if !config.share_encoder_decoder_embeddings || !config.tie_word_embeddings {
-            return unsupported("vocabularies of its own for either language".into());
+        if !config.tie_word_embeddings {
+            return unsupported("other vectors of words on the way out than on the way in".into());
         }
         let damaged = |problem: String| Err(NeuralError::ModelFile { path: path.clone(), source: problem.into() });
         let sizes = [
@@ -107,11 +107,12 @@ impl MarianConfig {
             }
         }
         let tokens = [config.pad_token_id, config.eos_token_id, config.decoder_start_token_id];
-        let n_vocab = config.vocab_size;
-        if tokens.iter().any(|token| *token as usize >= n_vocab)
-            || config.decoder_vocab_size.is_some_and(|n| n != n_vocab)
-        {
-            return damaged(format!("it names tokens beyond the {n_vocab} of `vocab_size`"));
+        let n_vocab = config.vocab_size.min(config.target_vocab_size());
+        if tokens.iter().any(|token| *token as usize >= n_vocab) {
+            return damaged(format!("it names tokens beyond the {n_vocab} of its vocabulary"));
+        }
+        if config.share_encoder_decoder_embeddings && config.decoder_vocab_size.is_some_and(|n| n != n_vocab) {
+            return damaged("its vocabularies differ in size, and it says that they are one".into());
         }
         if let Some(path) = folder.optional_file("generation_config.json", on_download)? {
             let generation: Generation = read_json(&path)?;
@@ -124,6 +125,14 @@ impl MarianConfig {
             return unsupported("another rule of stopping than `true` or `false`".into());
         }
         Ok(config)
+    }
+
+    /// Tokens that translations are made of.
+    pub(crate) fn target_vocab_size(&self) -> usize {
+        match self.share_encoder_decoder_embeddings {
+            true => self.vocab_size,
+            false => self.decoder_vocab_size.unwrap_or(self.vocab_size),
+        }
     }
 
     /// Whether a sentence is done once as many translations as beams have ended.

@@ -2,8 +2,8 @@
 //! next.
 //!
 //! Junczys-Dowmunt et al. (2018), Marian: Fast Neural Machine Translation in C++; the transformer of Vaswani et al.
-//! (2017) with norms after each block, sinusoidal positions and one embedding for both languages, as the models of
-//! Opus-MT (Tiedemann and Thottingal 2020) have it in the layout of transformers.
+//! (2017) with norms after each block, sinusoidal positions and, mostly, one embedding for both languages, as the models
+//! of Opus-MT (Tiedemann and Thottingal 2020) have it in the layout of transformers.
 //!
 //! Own code, as candle's has no mask for what is padded, keeps the keys and values of the sentence before and shows its
 //! cache to nobody. Here there is nothing to pad: the vectors of all tokens of a batch stand one below the other, and
@@ -15,6 +15,7 @@ mod config;
 mod search;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::NeuralError;
 use crate::dense::Dense;
@@ -28,8 +29,10 @@ pub(crate) use search::{Search, Task, search};
 /// Weights, which do not change.
 pub(crate) struct Marian {
     config: MarianConfig,
-    /// `[vocabulary, d]`: what each token is, on the way in and on the way out.
-    embedding: Dense,
+    /// `[vocabulary, d]`: what each token of a sentence is.
+    source: Arc<Dense>,
+    /// The same of translations, on the way in and on the way out.
+    target: Arc<Dense>,
     encoder: Vec<EncoderLayer>,
     decoder: Vec<DecoderLayer>,
     logits_bias: Vec<f32>,
@@ -98,10 +101,20 @@ pub(crate) struct Beginning {
 impl Marian {
     pub(crate) fn of(config: MarianConfig, weights: &Weights) -> Result<Self, NeuralError> {
         let d = config.d_model;
-        // Which of its names the one embedding has depends on who wrote the file.
-        let names = ["model.shared.weight", "model.encoder.embed_tokens.weight", "lm_head.weight"];
-        let name = names.into_iter().find(|name| weights.has(name)).unwrap_or(names[0]);
-        let embedding = Dense::of(weights.tensor(name, &[config.vocab_size, d])?, None)?;
+        // Which of its names an embedding has depends on who wrote the file.
+        let embedding = |names: [&str; 3], n: usize| -> Result<Arc<Dense>, NeuralError> {
+            let name = names.into_iter().find(|name| weights.has(name)).unwrap_or(names[0]);
+            Ok(Arc::new(Dense::of(weights.tensor(name, &[n, d])?, None)?))
+        };
+        let of_encoder = "model.encoder.embed_tokens.weight";
+        let (source, target) = if config.share_encoder_decoder_embeddings {
+            let both = embedding(["model.shared.weight", of_encoder, "lm_head.weight"], config.vocab_size)?;
+            (Arc::clone(&both), both)
+        } else {
+            let of_decoder =
+                ["model.decoder.embed_tokens.weight", "lm_head.weight", "model.decoder.embed_tokens.weight"];
+            (embedding([of_encoder; 3], config.vocab_size)?, embedding(of_decoder, config.target_vocab_size())?)
+        };
         let encoder_layer = |at: usize| {
             let name = format!("model.encoder.layers.{at}");
             let attention = Attention::of(weights, &name, "self_attn", d)?;
@@ -115,8 +128,8 @@ impl Marian {
         };
         let encoder: Vec<_> = (0..config.encoder_layers).map(encoder_layer).collect::<Result<_, NeuralError>>()?;
         let decoder: Vec<_> = (0..config.decoder_layers).map(decoder_layer).collect::<Result<_, NeuralError>>()?;
-        let logits_bias = weights.numbers("final_logits_bias", &[1, config.vocab_size])?;
-        Ok(Self { config, embedding, encoder, decoder, logits_bias })
+        let logits_bias = weights.numbers("final_logits_bias", &[1, config.target_vocab_size()])?;
+        Ok(Self { config, source, target, encoder, decoder, logits_bias })
     }
 
     pub(crate) fn config(&self) -> &MarianConfig {
@@ -134,7 +147,7 @@ impl Marian {
         }
         let of_token: Vec<&Range<usize>> = ranges.iter().flat_map(|range| vec![range; range.len()]).collect();
         let d = self.config.d_model;
-        let mut states = self.embedded(&tokens, &positions)?;
+        let mut states = self.embedded(&self.source, &tokens, &positions)?;
         for layer in &self.encoder {
             let attention = &layer.attention;
             let queries = attention.query.times(&states)?;
@@ -170,7 +183,7 @@ impl Marian {
         }
         slots.n += beginnings.len() as u32;
         slots.layers.resize_with(self.decoder.len(), Default::default);
-        let mut states = self.embedded(&tokens, &positions)?;
+        let mut states = self.embedded(&self.target, &tokens, &positions)?;
         let heads = self.config.decoder_attention_heads;
         for ((layer, own), source) in self.decoder.iter().zip(&mut slots.layers).zip(&encoded.layers) {
             let queries = layer.attention.query.times(&states)?;
@@ -194,17 +207,17 @@ impl Marian {
             layer.cross.finish(&mut states, &attended)?;
             layer.feed.apply(&mut states, &self.config)?;
         }
-        let mut logits = self.embedding.times(&states)?;
-        for row in logits.chunks_exact_mut(self.config.vocab_size) {
+        let mut logits = self.target.times(&states)?;
+        for row in logits.chunks_exact_mut(self.logits_bias.len()) {
             add(row, &self.logits_bias);
             row[self.config.pad_token_id as usize] = f32::NEG_INFINITY;
         }
         Ok(logits)
     }
 
-    fn embedded(&self, tokens: &[u32], positions: &[usize]) -> Result<Vec<f32>, NeuralError> {
+    fn embedded(&self, embedding: &Dense, tokens: &[u32], positions: &[usize]) -> Result<Vec<f32>, NeuralError> {
         let d = self.config.d_model;
-        let mut states = self.embedding.rows(tokens)?;
+        let mut states = embedding.rows(tokens)?;
         let scale = if self.config.scale_embedding { (d as f64).sqrt() as f32 } else { 1.0 };
         for (row, &position) in states.chunks_exact_mut(d).zip(positions) {
             for (at, x) in row.iter_mut().enumerate() {

@@ -44,7 +44,7 @@ pub(crate) fn search(
     let sentences: Vec<&[u32]> = tasks.iter().map(|task| task.tokens.as_slice()).collect();
     let encoded = model.encode(&sentences)?;
     let mut slots = Slots::default();
-    let n_vocab = model.config().vocab_size;
+    let n_vocab = model.config().target_vocab_size();
     let end = model.config().eos_token_id;
     let mut courses: Vec<Course> = tasks
         .into_iter()

@@ -59,21 +59,50 @@ fn picture(i: usize) -> Picture {
     Picture::from_rgb(side, side, rgb).unwrap()
 }
 
-#[test]
-fn features_are_those_of_pytorch_fid() {
-    let recorded: Recorded = serde_json::from_slice(&fs::read(fixtures().join("inception.json")).unwrap()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("inception.safetensors");
-    let mut weights = weights(&recorded.shapes);
-    candle_core::safetensors::save(&weights, &path).unwrap();
-    let inception = Inception::open(&path, synth_neural::Device::Cpu).unwrap();
-    let features = inception.features(&[picture(0), picture(1)]).unwrap();
+/// 13 x 13 spots of 23 x 23 pixels.
+fn spots() -> Picture {
+    let made = numbers("spots", 3 * 13 * 13);
+    let byte = |x: usize, y: usize, channel: usize| ((made[channel * 169 + y / 23 * 13 + x / 23] + 1.0) * 127.99) as u8;
+    let pixel = |at: usize| [0, 1, 2].map(|channel| byte(at % 299, at / 299, channel));
+    Picture::from_rgb(299, 299, (0..299 * 299).flat_map(pixel).collect()).unwrap()
+}
+
+fn recorded(name: &str) -> Recorded {
+    serde_json::from_slice(&fs::read(fixtures().join(name)).unwrap()).unwrap()
+}
+
+/// Features of three pictures, which are those that were recorded.
+#[track_caller]
+fn check(inception: &Inception, recorded: &Recorded) -> ndarray::Array2<f64> {
+    let features = inception.features(&[picture(0), picture(1), spots()]).unwrap();
     for (row, (expected, sum)) in recorded.features.iter().zip(&recorded.sums).enumerate() {
         let farthest =
             expected.iter().enumerate().map(|(at, x)| (features[[row, at * 16]] - x).abs()).fold(0.0, f64::max);
         assert!(farthest < 1e-3, "picture {row}: {farthest}");
         assert!((features.row(row).sum() / sum - 1.0).abs() < 1e-5);
     }
+    features
+}
+
+#[test]
+fn features_by_trained_weights_are_those_of_pytorch_fid() {
+    let Some(path) = std::env::var_os("SYNTH_INCEPTION") else {
+        eprintln!("skipped: SYNTH_INCEPTION names no file (that of fixtures/inception.py, from npm's nsfwjs 4.4.0)");
+        return;
+    };
+    let inception = Inception::open(std::path::PathBuf::from(path), synth_neural::Device::Cpu).unwrap();
+    check(&inception, &recorded("inception_trained.json"));
+}
+
+#[test]
+fn features_are_those_of_pytorch_fid() {
+    let recorded = recorded("inception.json");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inception.safetensors");
+    let mut weights = weights(&recorded.shapes);
+    candle_core::safetensors::save(&weights, &path).unwrap();
+    let inception = Inception::open(&path, synth_neural::Device::Cpu).unwrap();
+    let features = check(&inception, &recorded);
     // A picture beside no other gives the same, bit for bit.
     assert_eq!(inception.features(&[picture(1)]).unwrap().row(0), features.row(1));
 

@@ -20,6 +20,8 @@ struct Recorded {
     en_fr: Model,
     #[serde(rename = "fr-en")]
     fr_en: Model,
+    #[serde(rename = "en-mul")]
+    en_mul: Model,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +102,45 @@ fn translations_are_those_of_transformers() {
 }
 
 #[test]
+fn a_model_of_several_languages_is_told_which() {
+    let recorded = recorded().en_mul;
+    let folder = fixtures().join("marian/en-mul");
+    let into = |code: &str| open(&folder, |settings| settings.into = Some(code.to_owned()));
+    let translators = [("fra", into("fra").unwrap()), ("eng", into("eng").unwrap())];
+    let mut n = 0;
+    for (code, translator) in &translators {
+        let prefix = format!(">>{code}<< ");
+        let of_language = (0..recorded.sentences.len()).filter(|at| recorded.sentences[*at].starts_with(&prefix));
+        for at in of_language {
+            let mut tokens = translator.tokenize(&recorded.sentences[at][prefix.len()..]).unwrap();
+            let one = std::slice::from_ref(&tokens);
+            for (beams, expected, texts) in
+                [(1, &recorded.greedy, &recorded.greedy_text), (4, &recorded.beam, &recorded.beam_text)]
+            {
+                let translated = translator.translate_tokens(one, beams).unwrap();
+                assert_eq!(translated[0], expected[at], "{beams} beams: {:?}", recorded.sentences[at]);
+                assert_eq!(translator.detokenize(&translated[0]), texts[at]);
+            }
+            tokens.truncate(63);
+            tokens.push(0);
+            assert_eq!(tokens, recorded.ids[at]);
+            n += 1;
+        }
+    }
+    assert_eq!(n, 86);
+    let text = ["This package is late. My bill was wrong!"];
+    let [french, english] =
+        translators.each_ref().map(|(_, translator)| translate(translator, &text, Sampling::greedy()));
+    assert_eq!(french, ["Le colis est en retard. Mon montant était faux!"]);
+    assert_ne!(french, english);
+    assert_ne!(translators[0].1.fingerprint(), translators[1].1.fingerprint());
+    let error = into("deu").unwrap_err();
+    assert_eq!(error.to_string(), "the model does not translate into `deu`, but into eng, fra");
+    // One that knows a single language is not asked for it by name.
+    assert!(open(&fixtures().join("marian/en-fr"), |settings| settings.into = Some("fr".to_owned())).is_ok());
+}
+
+#[test]
 fn a_translation_does_not_depend_on_the_sentences_beside_it() {
     each_model(|translator, recorded| {
         let tokens: Vec<Vec<u32>> =
@@ -133,6 +174,10 @@ fn texts_are_translated_by_sentences() {
     let long = ["this parcel is late"; 40].join(", and ") + ".";
     let translated = translate(&translator, &[&long], Sampling::greedy()).remove(0);
     assert!(translated.matches("colis est en retard").count() > 10, "{translated}");
+    // Nor is the rest of one without spaces lost.
+    let unspaced = ["thisparcelislate,"; 20].concat();
+    let translated = translate(&translator, &[&unspaced, &unspaced[..17]], Sampling::greedy());
+    assert!(translated[0].len() > 4 * translated[1].len(), "{translated:?}");
 }
 
 #[test]
