@@ -5,6 +5,7 @@ mod cpu;
 mod end_model;
 mod frechet;
 mod label_data;
+mod label_errors;
 mod label_leave_one_out;
 mod label_planted;
 mod label_quality;
@@ -13,6 +14,7 @@ mod lf_apply;
 mod llm_client;
 mod local_llm;
 mod logistic;
+mod memory;
 mod near_duplicates;
 mod rows;
 mod translation;
@@ -27,6 +29,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   end-model-calibration how well their probabilities are calibrated, without gold and with 200 rows
   logistic DIR          logistic regression on agnews and trec, with features for bench/logistic.py in DIR
   frechet DIR           the Fréchet distance in 2,048 dimensions, beside scipy's; called by bench/frechet.sh
+  label-errors DIR      label errors in what bench/label_errors.py has left in DIR; called by bench/label_errors.sh
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
   leftovers             texts of people that the filter of what models leave would drop
   llm-client            the client of language model servers: wall time beside the ideal, calls after a storm of 429
@@ -54,6 +57,10 @@ fn main() -> anyhow::Result<()> {
         },
         Some("frechet") => match args.get(1) {
             Some(folder) => frechet::run(folder.as_ref()),
+            None => anyhow::bail!("{USAGE}"),
+        },
+        Some("label-errors") => match args.get(1) {
+            Some(folder) => label_errors::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),
         },
         Some("lf-apply") => lf_apply::run(&label_data::folder(data, "PEER_DATA")?),

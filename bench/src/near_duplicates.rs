@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use synth_generate::{Candidate, Duplicates, DuplicatesSettings, Filter, Provenance};
 
 use crate::cpu::cpu_seconds;
+use crate::memory;
 
 const N_TEXTS: usize = 100_000;
 const N_WORDS: usize = 20_000;
@@ -48,7 +49,7 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
     let none: [(&str, &str); 0] = [];
     let mut filter = Duplicates::new(&DuplicatesSettings::default(), none)?;
     let mut named: Vec<Option<usize>> = Vec::with_capacity(N_TEXTS);
-    let (resident, cpu, start) = (resident_mib()?, cpu_seconds(), Instant::now());
+    let (resident, cpu, start) = (memory::resident()?, cpu_seconds(), Instant::now());
     for batch in candidates.chunks(BATCH) {
         let verdicts = filter.judge(batch)?;
         let mut kept = Vec::with_capacity(batch.len());
@@ -69,7 +70,7 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
                 "{:>7} texts, {} kept: {:.1} MiB more resident, {:.2} CPU s, {:.2} s",
                 named.len(),
                 filter.n_texts(),
-                resident_mib()? - resident,
+                (memory::resident()? - resident) as f64 / f64::from(1 << 20),
                 cpu_seconds() - cpu,
                 start.elapsed().as_secs_f64()
             );
@@ -171,11 +172,4 @@ impl Random {
     fn word(&mut self) -> usize {
         ((N_WORDS as f64).powf(self.unit()) as usize).min(N_WORDS - 1)
     }
-}
-
-/// Memory of this process that is resident now, where Linux tells.
-fn resident_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("resident memory is read from Linux")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }

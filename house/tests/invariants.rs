@@ -12,6 +12,7 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("synth-core", &[]),
     ("synth-text", &[]),
+    ("synth-audit", &["synth-core", "synth-text"]),
     ("synth-image", &["synth-core"]),
     ("synth-io", &["synth-core"]),
     ("synth-label", &["synth-core"]),
@@ -23,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "synth",
         &[
+            "synth-audit",
             "synth-core",
             "synth-generate",
             "synth-image",

@@ -38,6 +38,7 @@
 //! - [`generate`]: examples that were missing, and the models that write them.
 //! - [`label`]: label models, and the analysis of labeling functions.
 //! - [`learn`]: end models, trained on soft labels.
+//! - [`audit`]: what is wrong with a data set.
 //! - [`core`]: the types they share.
 //!
 //! And here: [`LfFiles`], .lf files from disk; [`WeakLabeler`], labeling functions with their label model as one
@@ -54,6 +55,7 @@ pub use lf_files::{LfFileError, LfFiles};
 pub use prompted::{PromptCost, PromptedBy};
 pub use weak_labeler::{WeakLabeler, batches};
 
+pub use synth_audit as audit;
 pub use synth_core as core;
 pub use synth_generate as generate;
 /// Pictures, read and resized. Needs the feature `neural`.

