@@ -11,16 +11,24 @@
 //!
 //! - [`LabeledProbs`]: labels beside probabilities; [`ConfidentJoint`], [`SelectionRule`], [`LabelScore`],
 //!   [`DatasetHealth`]: which labels are likely wrong.
+//! - [`Neighbours`], [`local_outlier_factors`], [`IsolationForest`]: which points lie apart.
+//! - [`cosine_pairs`], [`copies_of_texts`], [`CopyGroups`]: near copies, those with other labels, those in other splits.
 //! - [`Ratings`]: how far annotators agree.
 //! - [`AuditError`]: what can go wrong.
 
 mod agreement;
+mod duplicates;
 mod error;
 mod label_errors;
+mod lowest;
+mod number;
+mod outliers;
 
 pub use agreement::{Ratings, Scale, Weights, interpretation};
+pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs};
 pub use error::AuditError;
 pub use label_errors::{
-    ClassHealth, ConfidentJoint, DatasetHealth, LabelScore, LabeledProbs, NoiseEstimate, PairHealth, Probability,
-    SelectionRule,
+    ClassHealth, ConfidentJoint, DatasetHealth, LabelScore, LabeledProbs, NoiseEstimate, PairHealth, SelectionRule,
 };
+pub use number::Number;
+pub use outliers::{IsolationForest, IsolationForestSettings, Neighbours, local_outlier_factors};

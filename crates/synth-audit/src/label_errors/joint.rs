@@ -3,7 +3,8 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::{CHUNK, LabeledProbs, Probability, TOLERANCE, largest};
+use super::{CHUNK, LabeledProbs, TOLERANCE, largest};
+use crate::Number;
 
 /// An estimate of how many examples have each label and each true class: counts of those that the classifier is confident
 /// of.
@@ -29,7 +30,7 @@ pub struct NoiseEstimate {
 /// No example is confidently of a class that nothing is labelled with.
 const NEVER: f64 = 2.0;
 
-impl<P: Probability> LabeledProbs<'_, P> {
+impl<P: Number> LabeledProbs<'_, P> {
     /// Counts examples by label and by the class that the classifier is confident of.
     pub fn confident_joint(&self) -> ConfidentJoint {
         let thresholds = self.thresholds();

@@ -10,18 +10,12 @@ use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use synth_core::ClassId;
 
-use crate::AuditError;
+use crate::{AuditError, Number};
 
 pub use health::{ClassHealth, DatasetHealth, PairHealth};
 pub use joint::{ConfidentJoint, NoiseEstimate};
 pub use rules::SelectionRule;
 pub use scores::LabelScore;
-
-/// A number that a probability may be: 32 bits keep a large matrix small.
-pub trait Probability: Copy + PartialOrd + Into<f64> + Send + Sync {}
-
-impl Probability for f32 {}
-impl Probability for f64 {}
 
 /// Labels that were given, and what a classifier that has not seen them says of the same examples.
 ///
@@ -56,7 +50,7 @@ const TOLERANCE: f64 = 1e-6;
 /// Rows that are worked on together: the same however many threads there are.
 const CHUNK: usize = 1 << 13;
 
-impl<'a, P: Probability> LabeledProbs<'a, P> {
+impl<'a, P: Number> LabeledProbs<'a, P> {
     /// Takes labels and probabilities together.
     ///
     /// # Shapes

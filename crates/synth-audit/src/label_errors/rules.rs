@@ -3,8 +3,10 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::LabeledProbs;
 use super::joint::{ConfidentJoint, whole};
-use super::{LabeledProbs, Probability};
+use crate::Number;
+use crate::lowest::Lowest;
 
 /// How examples are chosen whose label is likely wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -40,7 +42,7 @@ impl SelectionRule {
     }
 }
 
-impl<P: Probability> LabeledProbs<'_, P> {
+impl<P: Number> LabeledProbs<'_, P> {
     /// The rows whose label is likely wrong, in ascending order. None of them is labelled with its most probable class. The
     /// last example of a class is never among them by the first three rules.
     ///
@@ -117,7 +119,7 @@ impl<P: Probability> LabeledProbs<'_, P> {
         const PART: usize = 1 << 18;
         let of_part = |part: usize| {
             let mut lowest: Vec<Lowest> = n.iter().map(|n| Lowest::new(*n)).collect();
-            let mut bounds: Vec<f64> = lowest.iter().map(|lowest| lowest.bound).collect();
+            let mut bounds: Vec<f64> = lowest.iter().map(|lowest| lowest.bound()).collect();
             for row in part * PART..((part + 1) * PART).min(self.n_rows()) {
                 offer(row, &mut lowest, &mut bounds);
             }
@@ -129,51 +131,6 @@ impl<P: Probability> LabeledProbs<'_, P> {
             all
         };
         parts.reduce(|| n.iter().map(|n| Lowest::new(*n)).collect(), join)
-    }
-}
-
-/// The rows of the n lowest numbers, the first of equal ones.
-struct Lowest {
-    n: usize,
-    /// What is among them so far, and some that no longer are.
-    found: Vec<(f64, u32)>,
-    /// What is not below is not among them.
-    bound: f64,
-}
-
-impl Lowest {
-    fn new(n: usize) -> Self {
-        Self { n, found: Vec::new(), bound: if n == 0 { f64::NEG_INFINITY } else { f64::INFINITY } }
-    }
-
-    /// Rows must come in ascending order. What a number must lie below from here on.
-    fn offer(&mut self, number: f64, row: usize) -> f64 {
-        if number < self.bound {
-            self.found.push((number, row as u32));
-            if self.found.len() == 2 * self.n {
-                self.cut();
-            }
-        }
-        self.bound
-    }
-
-    /// Takes up those of later rows.
-    fn extend(&mut self, mut later: Self) {
-        self.found.append(&mut later.found);
-        self.cut();
-    }
-
-    fn cut(&mut self) {
-        if self.found.len() > self.n {
-            self.found.select_nth_unstable_by(self.n - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            self.found.truncate(self.n);
-            self.bound = self.found[self.n - 1].0;
-        }
-    }
-
-    fn rows(mut self) -> impl Iterator<Item = usize> {
-        self.cut();
-        self.found.into_iter().map(|(_, row)| row as usize)
     }
 }
 

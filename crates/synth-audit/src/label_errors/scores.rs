@@ -3,7 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::{LabeledProbs, Probability, TOLERANCE};
+use super::{LabeledProbs, TOLERANCE};
+use crate::Number;
 
 /// A measure of how likely a label is right: from 0, surely wrong, to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -31,7 +32,7 @@ impl LabelScore {
     }
 }
 
-impl<P: Probability> LabeledProbs<'_, P> {
+impl<P: Number> LabeledProbs<'_, P> {
     /// The score of each label, `[n]`, from 0 to 1.
     pub fn scores(&self, score: LabelScore) -> Vec<f64> {
         (0..self.n_rows()).into_par_iter().map(|row| self.score(row, score)).collect()

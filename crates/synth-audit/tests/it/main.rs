@@ -1,7 +1,9 @@
 //! Tests of synth-audit.
 
 mod agreement;
+mod duplicates;
 mod label_errors;
+mod outliers;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,71 @@
+//! Rows that are copies of one another, together.
+
+/// Groups of rows that are near copies: a row belongs to a group if it is a copy of any row in it.
+///
+/// ```
+/// use synth_audit::CopyGroups;
+///
+/// let groups = CopyGroups::of(6, [(0, 3), (3, 5), (1, 2)]);
+/// assert_eq!(groups.groups(), [vec![0, 3, 5], vec![1, 2]]);
+/// // One row of each group is enough.
+/// assert_eq!(groups.n_extra(), 3);
+/// // The first group has two labels.
+/// assert_eq!(groups.mixed(&["spam", "ham", "ham", "spam", "ham", "ham"]), [&[0, 3, 5]]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyGroups {
+    groups: Vec<Vec<usize>>,
+}
+
+impl CopyGroups {
+    /// Puts pairs of copies among `n` rows together, in whatever order they come. Pairs with other rows are left out.
+    pub fn of(n: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        let mut parents: Vec<usize> = (0..n).collect();
+        for (one, other) in pairs {
+            if one < n && other < n {
+                let (one, other) = (root(&mut parents, one), root(&mut parents, other));
+                // The first row of a group stands for it.
+                parents[one.max(other)] = one.min(other);
+            }
+        }
+        let mut by_root: Vec<Vec<usize>> = vec![Vec::new(); n];
+        for row in 0..n {
+            let root = root(&mut parents, row);
+            by_root[root].push(row);
+        }
+        Self { groups: by_root.into_iter().filter(|group| group.len() > 1).collect() }
+    }
+
+    /// The groups of two rows or more, rows in ascending order, groups by their first row.
+    pub fn groups(&self) -> &[Vec<usize>] {
+        &self.groups
+    }
+
+    /// How many rows would go if one of each group stayed.
+    pub fn n_extra(&self) -> usize {
+        self.groups.iter().map(|group| group.len() - 1).sum()
+    }
+
+    /// The groups whose rows do not all have the same key: by label those whose labels conflict, by split those that leak.
+    ///
+    /// # Shapes
+    /// `keys: [n]`; rows beyond them are left out.
+    pub fn mixed<K: PartialEq>(&self, keys: &[K]) -> Vec<&[usize]> {
+        let is_mixed = |group: &&[usize]| {
+            let mut of_group = group.iter().filter_map(|row| keys.get(*row));
+            let first = of_group.next();
+            of_group.any(|key| Some(key) != first)
+        };
+        self.groups.iter().map(Vec::as_slice).filter(is_mixed).collect()
+    }
+}
+
+/// The first row of the group that a row belongs to so far.
+fn root(parents: &mut [usize], mut row: usize) -> usize {
+    while parents[row] != row {
+        // Halves the way for the next time.
+        parents[row] = parents[parents[row]];
+        row = parents[row];
+    }
+    row
+}

@@ -1,0 +1,9 @@
+//! Near copies: of texts by their shingles, of anything else by the angle between embeddings.
+
+mod cosine;
+mod groups;
+mod texts;
+
+pub use cosine::cosine_pairs;
+pub use groups::CopyGroups;
+pub use texts::{TextCopy, copies_of_texts};
