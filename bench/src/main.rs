@@ -16,6 +16,7 @@ mod local_llm;
 mod logistic;
 mod memory;
 mod near_duplicates;
+mod outliers;
 mod rows;
 mod translation;
 mod worth_it;
@@ -38,6 +39,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
                         model, whose answers are kept in DIR; SYNTH_SMOLLM2 is its GGUF file
   near-duplicates DIR   near duplicates among 100,000 texts, left in DIR for bench/peers/datasketch_minhash.py
   translation DIR       translation with the model in DIR: tokens per CPU second; called by bench/marian.sh
+  outliers DIR          outliers and near copies among the points in DIR; called by bench/outliers.sh
   rows N FILE           writes N generated records as JSONL, for bench/large.sh
 DIR is the folder of the shared benchmark data (default $SYNTH_BENCH_DATA), for label-planted and lf-apply that of
 the generated matrices and texts (default $PEER_DATA).";
@@ -84,6 +86,10 @@ fn main() -> anyhow::Result<()> {
         },
         Some("translation") => match args.get(1) {
             Some(folder) => translation::run(folder.as_ref()),
+            None => anyhow::bail!("{USAGE}"),
+        },
+        Some("outliers") => match args.get(1) {
+            Some(folder) => outliers::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),
         },
         Some("rows") => match &args[1..] {

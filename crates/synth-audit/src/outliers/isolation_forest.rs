@@ -130,8 +130,7 @@ fn grow(
     columns: &mut [u32],
     random: &mut ChaCha8Rng,
 ) {
-    let end = |n: usize| f64::from(depth) + usual_depth(n);
-    nodes[node].value = end(rows.len());
+    nodes[node].value = f64::from(depth) + usual_depth(rows.len());
     if rows.len() < 2 || depth >= deepest {
         return;
     }

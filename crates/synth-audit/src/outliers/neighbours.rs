@@ -31,6 +31,8 @@ pub struct Neighbours {
 /// Points that are compared with points at once: their distances fit into a processor's cache.
 const TALL: usize = 256;
 const WIDE: usize = 1024;
+/// Points that are looked at together for whether any is near.
+const SOME: usize = 64;
 
 impl Neighbours {
     /// Finds neighbours exactly, in time that grows with the square of the points. Of equally near ones those with lower
@@ -107,11 +109,19 @@ fn of_block(points: &[f64], d: usize, squares: &[f64], start: usize, k: usize) -
             Par::Seq,
         );
         for (row, (nearest, products)) in nearest.iter_mut().zip(products.chunks_exact(wide)).enumerate() {
-            let mut bound = nearest.bound();
-            for (at, (product, square)) in products.iter().zip(&squares[other..]).enumerate() {
-                let distance = squares[start + row] + square - 2.0 * product;
-                if distance < bound {
-                    bound = nearest.offer(distance, other + at);
+            let (mut bound, own) = (nearest.bound(), squares[start + row]);
+            let squares = &squares[other..other + wide];
+            for (part, (products, squares)) in products.chunks(SOME).zip(squares.chunks(SOME)).enumerate() {
+                let distance = |(product, square): (&f64, &f64)| own + square - 2.0 * product;
+                // Hardly any is near: this loop the processor takes several points at a time.
+                if !products.iter().zip(squares).fold(false, |any, pair| any | (distance(pair) < bound)) {
+                    continue;
+                }
+                for (at, pair) in products.iter().zip(squares).enumerate() {
+                    let distance = distance(pair);
+                    if distance < bound {
+                        bound = nearest.offer(distance, other + part * SOME + at);
+                    }
                 }
             }
         }
