@@ -50,7 +50,7 @@ pub struct ImageConfig {
     pub size: Option<[usize; 2]>,
     /// `ddim`, `euler` or `euler-ancestral`.
     pub sampler: Option<String>,
-    /// What places pictures for filters: `thumbnail` or `inception`.
+    /// What places pictures for filters: `thumbnail`, `inception`, `dinov2` or `clip`.
     pub features: Option<String>,
     /// Which filters.
     pub filters: Vec<String>,
@@ -243,7 +243,11 @@ impl Config {
         let path = match &common.config {
             Some(path) => path.clone(),
             None if Path::new("synth.toml").is_file() => PathBuf::from("synth.toml"),
-            None => return Ok(Self { device: common.device.clone(), ..Self::default() }),
+            None => {
+                let config = Self { device: common.device.clone(), ..Self::default() };
+                crate::generation::backend::device(&config)?;
+                return Ok(config);
+            }
         };
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut config: Self = toml::from_str(&text).map_err(|error| {
@@ -278,6 +282,8 @@ impl Config {
         }
         config.folder = folder;
         config.device = common.device.clone().or(config.device);
+        // Said before any work, whether or not the command computes anything there.
+        crate::generation::backend::device(&config)?;
         Ok(config)
     }
 }

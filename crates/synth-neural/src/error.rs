@@ -97,7 +97,7 @@ pub enum NeuralError {
         what: String,
     },
     /// A model that translates into several languages, and not into this one.
-    #[error("the model does not translate into `{into}`, but into {}", known.join(", "))]
+    #[error("the model does not translate into `{into}`, but into {}", some_of(known, into))]
     TargetLanguage {
         /// What was named.
         into: String,
@@ -191,6 +191,17 @@ pub enum NeuralError {
     /// The model could not be computed.
     #[error("the model cannot be computed")]
     Compute(#[source] BoxError),
+}
+
+/// Names, or some of many: first those that begin as the one that was asked for.
+fn some_of(known: &[String], asked: &str) -> String {
+    const SHOWN: usize = 12;
+    let mut order: Vec<&str> = known.iter().map(String::as_str).collect();
+    order.sort_by_key(|name| !name.chars().next().is_some_and(|first| asked.starts_with(first)));
+    let rest = order.len().saturating_sub(SHOWN);
+    order.truncate(SHOWN);
+    let shown = order.join(", ");
+    if rest > 0 { format!("{shown} and {rest} others") } else { shown }
 }
 
 impl NeuralError {

@@ -115,7 +115,7 @@ impl Translator {
         let files = [weights.path(), &path, &source_path, &config_path].into_iter();
         let digest = digest(files.chain(generation.as_deref()).chain(target_path.as_deref()))?;
         let beams = settings.beams.or(config.num_beams).unwrap_or(1);
-        if 2 * beams > config.target_vocab_size() {
+        if beams.saturating_mul(2) > config.target_vocab_size() {
             let value = beams.to_string();
             return Err(NeuralError::Setting { name: "beams", value, expected: "less than half the vocabulary" });
         }
@@ -193,11 +193,11 @@ impl Translator {
 
     /// The tokens of parts of a sentence that the model can see at once, cut between words where it is too long, and
     /// between pieces where a word is: languages without spaces are one word to it.
-    fn parts(&self, sentence: &str) -> Result<Vec<Vec<u32>>, NeuralError> {
+    fn parts(&self, sentence: &str) -> Result<Vec<Part>, NeuralError> {
         let most = self.longest - 2;
         let whole = self.tokenize(sentence)?;
         if whole.len() <= most {
-            return Ok(vec![whole]);
+            return Ok(vec![Part { tokens: whole, begins_word: true }]);
         }
         let words = word_ranges(sentence);
         let (mut parts, mut from) = (Vec::new(), 0);
@@ -212,7 +212,8 @@ impl Translator {
             let numbers = tokens(fit)?;
             let (code, pieces) = numbers.split_at(usize::from(self.code.is_some()));
             let room = most.saturating_sub(code.len()).max(1);
-            parts.extend(pieces.chunks(room).map(|some| [code, some].concat()));
+            let part = |(at, some): (usize, &[u32])| Part { tokens: [code, some].concat(), begins_word: at == 0 };
+            parts.extend(pieces.chunks(room).enumerate().map(part));
             from = fit;
         }
         Ok(parts)
@@ -228,11 +229,12 @@ impl Translator {
             |error: NeuralError| GenerateError::Generator { generator: self.name.clone(), source: error.into() };
         Sampler::check(&sampling).map_err(failed)?;
         // Parts of all sentences, each with the number of its sentence.
-        let (mut owners, mut tokens) = (Vec::new(), Vec::new());
+        let (mut owners, mut tokens, mut begin_words) = (Vec::new(), Vec::new(), Vec::new());
         for (at, sentence) in sentences.iter().enumerate() {
-            for (part, numbers) in self.parts(sentence.text).map_err(failed)?.into_iter().enumerate() {
-                owners.push((at, part as u32));
-                tokens.push(numbers);
+            for (number, part) in self.parts(sentence.text).map_err(failed)?.into_iter().enumerate() {
+                owners.push((at, number as u32));
+                tokens.push(part.tokens);
+                begin_words.push(part.begins_word);
             }
         }
         let search_of = |at: usize| {
@@ -248,14 +250,21 @@ impl Translator {
         let translated = self.decode(&tokens, search_of, &|| observer.cancelled()).map_err(failed)?;
         let Some(translated) = translated else { return Err(GenerateError::Cancelled) };
         let mut texts = vec![String::new(); sentences.len()];
-        for ((at, part), tokens) in owners.into_iter().zip(translated) {
-            if part > 0 {
+        for (((at, part), tokens), begins_word) in owners.into_iter().zip(translated).zip(begin_words) {
+            if part > 0 && begins_word {
                 texts[at].push(' ');
             }
             texts[at].push_str(&self.detokenize(&tokens));
         }
         Ok(texts)
     }
+}
+
+/// A part of a sentence that the model can see at once.
+struct Part {
+    tokens: Vec<u32>,
+    /// False for what goes on in a word: no space belongs before it.
+    begins_word: bool,
 }
 
 /// Numbers of pieces, one for each up to `n`.

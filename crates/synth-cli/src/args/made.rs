@@ -70,7 +70,8 @@ pub struct GenerateArgs {
     /// The class at whose border edge cases lie
     #[arg(long, value_name = "Y")]
     pub against: Option<String>,
-    /// The languages that back-translation goes by [default: `pivots` of [translate] in synth.toml]
+    /// The languages that back-translation goes by [default: `pivots` of [translate] in synth.toml]. Where a model is of
+    /// several languages, `groups` there names it, and `codes` what it calls a language
     #[arg(long, value_name = "FR,DE", value_delimiter = ',')]
     pub pivot: Vec<String>,
     #[command(flatten)]

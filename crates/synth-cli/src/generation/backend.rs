@@ -367,6 +367,15 @@ pub fn device(config: &Config) -> Result<synth::neural::Device> {
     config.device.as_deref().map_or(Ok(synth::neural::Device::Cpu), |name| Ok(name.parse()?))
 }
 
+/// That nothing is to be computed elsewhere than on a processor.
+#[cfg(not(feature = "neural"))]
+pub fn device(config: &Config) -> Result<()> {
+    match config.device.as_deref() {
+        None | Some("cpu") => Ok(()),
+        Some(_) => Err(missing_feature("neural", "networks")),
+    }
+}
+
 /// Does what may download files, and shows how far each is.
 #[cfg(feature = "neural")]
 pub fn downloading<T>(progress: &Progress, open: impl FnOnce(&mut synth::neural::OnDownload<'_>) -> T) -> T {

@@ -86,9 +86,19 @@ fn marian(model: &str, to: &str, config: &Config, progress: &Progress) -> Result
     let opened = downloading(progress, |on_download| Translator::open(&settings, on_download));
     let translator = opened.map_err(|error| match error {
         NeuralError::TargetLanguage { .. } => {
-            let hint = format!("name one of these under [translate.codes] in synth.toml: {to} = \"CODE\"");
+            let hint = format!(
+                "name one of these under [translate.codes] in synth.toml: {to} = \"CODE\"; or \"\" to let the model choose"
+            );
             hinted(format!("`{model}`: {error}"), hint)
         }
+        // The hub answers alike for what is not there and for what is not shown.
+        NeuralError::NotOnHub { .. } | NeuralError::Refused { .. } => hinted(
+            format!("the hub gives no model `{model}`"),
+            format!(
+                "there may be none of this pair alone: name the group that a model has in its name under [translate.groups] \
+                 in synth.toml, as {to} = \"ROMANCE\""
+            ),
+        ),
         error => error.into(),
     })?;
     Ok(Arc::new(translator))

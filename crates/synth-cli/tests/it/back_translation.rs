@@ -174,7 +174,7 @@ fn a_model_of_several_languages_is_told_which() {
     assert_snapshot!(project.run(ARGS), @r#"
     exit code: 2
     ---- stderr ----
-    error: `models/en-mul`: the model does not translate into `fr`, but into eng, fra
-    hint: name one of these under [translate.codes] in synth.toml: fr = "CODE"
+    error: `models/en-mul`: the model does not translate into `fr`, but into fra, eng
+    hint: name one of these under [translate.codes] in synth.toml: fr = "CODE"; or "" to let the model choose
     "#);
 }

@@ -244,6 +244,21 @@ fn what_cannot_be_drawn() {
     exit code: 2
     ---- stderr ----
     error: there is no folder `./nowhere`
-    hint: name a folder with the folders unet, vae, text_encoder, tokenizer and scheduler, or a repository of the hub as stable-diffusion-v1-5/stable-diffusion-v1-5
+    hint: name a folder with the folders unet, vae, text_encoder, tokenizer and scheduler (of XL also text_encoder_2, tokenizer_2), or a repository of the hub as stable-diffusion-v1-5/stable-diffusion-v1-5
     ");
+}
+
+#[test]
+fn xl_and_its_turbo_draw_too() {
+    let project = project();
+    for (model, more) in [("xl", "steps = 2\n"), ("turbo", "steps = 1\nguidance = 1.0\n"), ("turbo", "")] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../synth-neural/tests/fixtures/diffusion/");
+        project.file("synth.toml", format!("[image]\nmodel = \"{folder}{model}\"\n{more}"));
+        let done = project.run("generate --class disc --kind image --n 1 --filters none --out made");
+        assert!(done.contains(&format!("images by {model}: kept 1 of")), "{done}");
+        // Nobody is left to wonder about burnt pictures.
+        let is_noted =
+            done.contains("turbo was made to draw in few steps: set steps = 1 and guidance = 1 under [image]");
+        assert_eq!(is_noted, more.is_empty(), "{done}");
+    }
 }

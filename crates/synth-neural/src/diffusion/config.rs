@@ -21,7 +21,7 @@ pub(crate) struct UnetConfig {
     up_block_types: Vec<String>,
     layers_per_block: usize,
     cross_attention_dim: usize,
-    /// In spite of its name the number of heads.
+    /// In spite of its name the number of heads, where `num_attention_heads` does not give it.
     attention_head_dim: OneOrEach,
     #[serde(default)]
     num_attention_heads: Option<OneOrEach>,
@@ -168,6 +168,11 @@ impl UnetConfig {
             return Err(unsupported(format!("`{name}` {value}")));
         }
         let damaged = |problem: &str| NeuralError::ModelFile { path: path.to_owned(), source: problem.into() };
+        /// Larger than any model is trained on.
+        const LARGEST: usize = 1 << 13;
+        if self.sample_size > LARGEST {
+            return Err(damaged("its pictures are larger than any"));
+        }
         let n = self.block_out_channels.len();
         if n == 0 || self.down_block_types.len() != n || self.up_block_types.len() != n {
             return Err(damaged("it names another number of blocks than of their channels"));
@@ -227,6 +232,26 @@ pub(crate) struct VaeConfig {
     pub(crate) norm_num_groups: usize,
     #[serde(default = "scaling")]
     pub(crate) scaling_factor: f64,
+    // What other models have and this one may not.
+    #[serde(default)]
+    latents_mean: Option<serde_json::Value>,
+    #[serde(default)]
+    shift_factor: Option<f64>,
+}
+
+impl VaeConfig {
+    /// Whether there is such an autoencoder, whose latents have so many channels.
+    pub(crate) fn check(&self, path: &Path, channels: usize) -> Result<(), NeuralError> {
+        let others = [("latents_mean", self.latents_mean.is_some()), ("shift_factor", self.shift_factor.is_some())];
+        if let Some((name, _)) = others.iter().find(|(_, is_set)| *is_set) {
+            return Err(NeuralError::Unsupported { path: path.to_owned(), what: format!("`{name}`") });
+        }
+        if self.block_out_channels.is_empty() || self.latent_channels != channels {
+            let source = "its latents are not those that the network of `unet` takes".into();
+            return Err(NeuralError::ModelFile { path: path.to_owned(), source });
+        }
+        Ok(())
+    }
 }
 
 /// That of Stable Diffusion 1, whose file does not name it.
@@ -253,6 +278,53 @@ pub(crate) struct ScheduleConfig {
     pub(crate) clip_sample: bool,
     #[serde(default)]
     pub(crate) timestep_spacing: Option<Spacing>,
+    // What other models have and this one may not.
+    #[serde(default)]
+    pub(crate) rescale_betas_zero_snr: bool,
+    #[serde(default)]
+    pub(crate) thresholding: bool,
+    #[serde(default)]
+    pub(crate) trained_betas: Option<serde_json::Value>,
+}
+
+/// Schedulers of diffusers in whose place DDIM or Euler's steps can be taken: they go the same way, in other steps.
+const SCHEDULERS: [&str; 10] =
+    ["DDIM", "DDPM", "PNDM", "LMSDiscrete", "Euler", "Heun", "DPMSolver", "DEIS", "UniPC", "KDPM2"];
+
+impl ScheduleConfig {
+    /// Whether pictures can be drawn by it.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), NeuralError> {
+        let unsupported = |what: String| Err(NeuralError::Unsupported { path: path.to_owned(), what });
+        if !self.class_name.is_empty() && !SCHEDULERS.iter().any(|known| self.class_name.starts_with(known)) {
+            return unsupported(format!("the steps of a `{}`", self.class_name));
+        }
+        let others = [
+            ("rescale_betas_zero_snr", self.rescale_betas_zero_snr),
+            ("thresholding", self.thresholding),
+            ("trained_betas", self.trained_betas.is_some()),
+        ];
+        if let Some((name, _)) = others.iter().find(|(_, is_set)| *is_set) {
+            return unsupported(format!("`{name}`"));
+        }
+        let damaged = |problem: &str| Err(NeuralError::ModelFile { path: path.to_owned(), source: problem.into() });
+        /// More than any model is trained with.
+        const MOST_STEPS: usize = 100_000;
+        if self.num_train_timesteps == 0 || self.num_train_timesteps > MOST_STEPS {
+            return damaged("it has no steps, or more than 100,000");
+        }
+        if self.steps_offset > self.num_train_timesteps {
+            return damaged("its `steps_offset` leads beyond its steps");
+        }
+        if !(self.beta_start > 0.0 && self.beta_start <= self.beta_end && self.beta_end < 1.0) {
+            return damaged("its noise, from `beta_start` to `beta_end`, is not above 0, growing and below 1");
+        }
+        Ok(())
+    }
+
+    /// Whether the model was made to draw in a few steps: those are told by the spacing of their steps.
+    pub(crate) fn is_of_few_steps(&self) -> bool {
+        self.timestep_spacing == Some(Spacing::Trailing) && self.class_name.starts_with("Euler")
+    }
 }
 
 /// How the noise of a step grows in training.

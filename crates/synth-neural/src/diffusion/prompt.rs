@@ -58,10 +58,17 @@ struct Second {
 }
 
 /// `model_index.json`.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(default)]
 struct Index {
     force_zeros_for_empty_prompt: bool,
+}
+
+impl Default for Index {
+    /// As diffusers takes it where the file does not say.
+    fn default() -> Self {
+        Self { force_zeros_for_empty_prompt: true }
+    }
 }
 
 /// An encoder's tokenizer, its settings and weights, and the path of each file of them that decides what it says.
@@ -69,6 +76,8 @@ struct Parts {
     tokenizer: ClipTokenizer,
     config: TextConfig,
     weights: Weights,
+    /// That of the settings.
+    path: PathBuf,
     files: Vec<PathBuf>,
 }
 
@@ -82,11 +91,11 @@ impl Parts {
         let tokenizer = ClipTokenizer::open(model, &of_tokenizer, config.max_position_embeddings, on_download)?;
         let (new, old) = (format!("{encoder}/model.safetensors"), format!("{encoder}/pytorch_model.bin"));
         let weights = Weights::of(model, &new, &old, on_download)?;
-        let mut files = vec![weights.path().to_owned(), path];
+        let mut files = vec![weights.path().to_owned(), path.clone()];
         for name in ["vocab.json", "merges.txt", "special_tokens_map.json"] {
             files.push(model.file(&format!("{of_tokenizer}{name}"), on_download)?);
         }
-        Ok(Self { tokenizer, config, weights, files })
+        Ok(Self { tokenizer, config, weights, path, files })
     }
 }
 
@@ -100,7 +109,7 @@ impl PromptEncoder {
         device: &Device,
         on_download: &mut OnDownload<'_>,
     ) -> Result<(Self, Vec<PathBuf>), NeuralError> {
-        let Parts { tokenizer, config, weights, mut files } = Parts::open(model, "", on_download)?;
+        let Parts { tokenizer, config, weights, path, mut files } = Parts::open(model, "", on_download)?;
         let mut dim = config.hidden_size;
         let second = match whole {
             None => None,
@@ -108,7 +117,7 @@ impl PromptEncoder {
                 let parts = Parts::open(model, "_2", on_download)?;
                 files.extend(parts.files);
                 dim += parts.config.hidden_size;
-                check(&files[1], config.max_position_embeddings == parts.config.max_position_embeddings, || {
+                check(&path, config.max_position_embeddings == parts.config.max_position_embeddings, || {
                     "its prompts are not as long as those of `text_encoder_2`".to_owned()
                 })?;
                 let mut index = Index::default();
@@ -125,8 +134,9 @@ impl PromptEncoder {
                 Some(Second { tokenizer: parts.tokenizer, text, projection, empty_is_nothing })
             }
         };
-        check(&files[1], dim == d, || {
-            format!("the meaning of a token is {dim} numbers by it, and the network of `unet` takes {d}")
+        check(&path, dim == d, || {
+            let both = if second.is_some() { "it and `text_encoder_2`" } else { "it" };
+            format!("the meaning of a token is {dim} numbers by {both}, and the network of `unet` takes {d}")
         })?;
         let text = weights.build(device, |weights| ClipText::new(weights, &config))?;
         Ok((Self { tokenizer, text, second, device: device.clone() }, files))

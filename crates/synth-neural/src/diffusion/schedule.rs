@@ -49,7 +49,7 @@ impl Schedule {
                 let last = if config.set_alpha_to_one { 1.0 } else { alphas[0] };
                 let width = (config.num_train_timesteps / n) as i64;
                 let step = |time: f64| {
-                    let time = (time.round() as usize).min(alphas.len() - 1);
+                    let time = (time.round_ties_even() as usize).min(alphas.len() - 1);
                     let next = usize::try_from(time as i64 - width).map_or(last, |next| alphas[next]);
                     Step { time: time as f64, kind: Kind::Ddim { alpha: alphas[time], next } }
                 };
@@ -164,7 +164,7 @@ fn times(config: &ScheduleConfig, spacing: Spacing, n: usize) -> Vec<f64> {
         Spacing::Leading => (0..n).rev().map(|i| (i * (all / n) + config.steps_offset) as f64).collect(),
         Spacing::Trailing => {
             let width = all as f64 / n as f64;
-            (0..n).map(|i| (all as f64 - i as f64 * width).round() - 1.0).collect()
+            (0..n).map(|i| (all as f64 - i as f64 * width).round_ties_even() - 1.0).collect()
         }
     }
 }
@@ -182,7 +182,7 @@ mod tests {
 
     fn config(spacing: Spacing) -> ScheduleConfig {
         ScheduleConfig {
-            class_name: String::new(),
+            class_name: "DDIMScheduler".into(),
             beta_start: 0.1,
             beta_end: 0.3,
             beta_schedule: BetaSchedule::Linear,
@@ -192,6 +192,9 @@ mod tests {
             set_alpha_to_one: true,
             clip_sample: false,
             timestep_spacing: Some(spacing),
+            rescale_betas_zero_snr: false,
+            thresholding: false,
+            trained_betas: None,
         }
     }
 
@@ -199,8 +202,31 @@ mod tests {
     fn times_by_hand() {
         assert_eq!(times(&config(Spacing::Leading), Spacing::Leading, 3), [7.0, 4.0, 1.0]);
         assert_eq!(times(&config(Spacing::Linspace), Spacing::Linspace, 4), [9.0, 6.0, 3.0, 0.0]);
-        assert_eq!(times(&config(Spacing::Trailing), Spacing::Trailing, 4), [9.0, 7.0, 4.0, 2.0]);
+        assert_eq!(times(&config(Spacing::Trailing), Spacing::Trailing, 4), [9.0, 7.0, 4.0, 1.0]);
         assert_eq!(times(&config(Spacing::Linspace), Spacing::Linspace, 1), [0.0]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        let refused = |change: fn(&mut ScheduleConfig)| {
+            let mut config = config(Spacing::Leading);
+            change(&mut config);
+            let error = config.check(std::path::Path::new("F")).unwrap_err();
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}")
+        };
+        assert_eq!(
+            refused(|config| config.class_name = "LCMScheduler".into()),
+            "`F` needs the steps of a `LCMScheduler`, which is not known here"
+        );
+        assert_eq!(refused(|config| config.thresholding = true), "`F` needs `thresholding`, which is not known here");
+        let betas =
+            "`F` cannot be used: its noise, from `beta_start` to `beta_end`, is not above 0, growing and below 1";
+        assert_eq!(refused(|config| config.beta_start = 0.0), betas);
+        assert_eq!(refused(|config| config.beta_end = f64::NAN), betas);
+        assert!(refused(|config| config.num_train_timesteps = 0).contains("no steps"));
+        assert!(refused(|config| config.steps_offset = 11).contains("offset"));
+        assert!(config(Spacing::Leading).check(std::path::Path::new("F")).is_ok());
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct Version {
     ddim: Vec<f32>,
     euler: Vec<f32>,
     ddim_trailing: Vec<f32>,
+    ddim_trailing_half: Vec<f32>,
+    ddim_linspace_half: Vec<f32>,
     euler_leading: Vec<f32>,
     img2img_ddim: Vec<f32>,
     img2img_euler: Vec<f32>,
@@ -48,6 +50,9 @@ struct XlVersion {
     one_step: Vec<f32>,
     four_steps: Vec<f32>,
     ancestral: Vec<f32>,
+    wide: Vec<f32>,
+    image: Vec<f32>,
+    img2img: Vec<f32>,
 }
 
 fn fixtures() -> PathBuf {
@@ -128,6 +133,16 @@ fn pictures_are_those_of_diffusers() {
         near(&picture(model, DiffusionSampler::Ddim), &recorded.ddim_trailing, "ddim, trailing");
         model.schedule.timestep_spacing = Some(Spacing::Leading);
         near(&picture(model, DiffusionSampler::Euler), &recorded.euler_leading, "euler, leading");
+        for (spacing, steps, expected) in [
+            (Spacing::Trailing, 16, &recorded.ddim_trailing_half),
+            (Spacing::Linspace, 7, &recorded.ddim_linspace_half),
+        ] {
+            model.schedule.timestep_spacing = Some(spacing);
+            let sampler = Some(DiffusionSampler::Ddim);
+            let request = PictureRequest { steps, sampler, ..PictureRequest::of(&prompts[0], 0) };
+            let made = model.denoised(&request, None, &|_| Ok(noise.clone()), &|| false).unwrap().unwrap();
+            near(&made, expected, "times half way between two");
+        }
     });
 }
 
@@ -194,6 +209,17 @@ fn xl_and_its_turbo_are_those_of_diffusers() {
         near(&picture(&model, ancestral, 1, 1.0, ""), &version.one_step, "one step");
         near(&picture(&model, ancestral, 4, 1.0, ""), &version.four_steps, "four steps");
         near(&picture(&model, ancestral, 10, 3.0, "do of"), &version.ancestral, "ancestral");
+        let latents = model.encoded(&tensor(&version.image, (1, 3, 16, 16)), &noise).unwrap();
+        let plain = PictureRequest { guidance: 1.0, sampler: ancestral, ..PictureRequest::of(&recorded.prompts[0], 0) };
+        let request = PictureRequest { steps: 4, ..plain };
+        let made = model.denoised(&request, Some((&latents, 0.75)), &hand_in, &|| false).unwrap().unwrap();
+        near(&made, &version.img2img, "from a picture");
+        // Wider than high.
+        (model.schedule.timestep_spacing, model.schedule.steps_offset) = (Some(Spacing::Leading), 1);
+        let wide = Tensor::cat(&[&noise, &noise], 3).unwrap().narrow(3, 0, 12).unwrap();
+        let request = PictureRequest { negative_prompt: "do of", steps: 4, guidance: 5.0, sampler: euler, ..plain };
+        let made = model.denoised(&request, None, &|_| Ok(wide.clone()), &|| false).unwrap().unwrap();
+        near(&made, &version.wide, "wide");
     }
 }
 

@@ -102,18 +102,17 @@ impl Marian {
     pub(crate) fn of(config: MarianConfig, weights: &Weights) -> Result<Self, NeuralError> {
         let d = config.d_model;
         // Which of its names an embedding has depends on who wrote the file.
-        let embedding = |names: [&str; 3], n: usize| -> Result<Arc<Dense>, NeuralError> {
-            let name = names.into_iter().find(|name| weights.has(name)).unwrap_or(names[0]);
+        let embedding = |names: &[&str], n: usize| -> Result<Arc<Dense>, NeuralError> {
+            let name = names.iter().find(|name| weights.has(name)).unwrap_or(&names[0]);
             Ok(Arc::new(Dense::of(weights.tensor(name, &[n, d])?, None)?))
         };
         let of_encoder = "model.encoder.embed_tokens.weight";
         let (source, target) = if config.share_encoder_decoder_embeddings {
-            let both = embedding(["model.shared.weight", of_encoder, "lm_head.weight"], config.vocab_size)?;
+            let both = embedding(&["model.shared.weight", of_encoder, "lm_head.weight"], config.vocab_size)?;
             (Arc::clone(&both), both)
         } else {
-            let of_decoder =
-                ["model.decoder.embed_tokens.weight", "lm_head.weight", "model.decoder.embed_tokens.weight"];
-            (embedding([of_encoder; 3], config.vocab_size)?, embedding(of_decoder, config.target_vocab_size())?)
+            let of_decoder = ["model.decoder.embed_tokens.weight", "lm_head.weight"];
+            (embedding(&[of_encoder], config.vocab_size)?, embedding(&of_decoder, config.target_vocab_size())?)
         };
         let encoder_layer = |at: usize| {
             let name = format!("model.encoder.layers.{at}");

@@ -237,11 +237,19 @@ fn generator(
         None => ModelFolder::Hub(with_token(HubModel::stable_diffusion(model_cache(config)))),
         Some(name) => {
             let weights = "unet/diffusion_pytorch_model.safetensors";
-            let needed = "the folders unet, vae, text_encoder, tokenizer and scheduler";
+            let needed =
+                "the folders unet, vae, text_encoder, tokenizer and scheduler (of XL also text_encoder_2, tokenizer_2)";
             model_folder(name, weights, needed, "stable-diffusion-v1-5/stable-diffusion-v1-5", config)?
         }
     };
     let diffusion = downloading(progress, |on_download| Diffusion::open(&model, device, on_download))?;
+    let image = &config.image;
+    if diffusion.is_of_few_steps() && image.steps.is_none_or(|n| n > 8) && image.guidance.is_none_or(|g| g > 1.0) {
+        progress.note(&format!(
+            "{} was made to draw in few steps: set steps = 1 and guidance = 1 under [image] in synth.toml",
+            diffusion.name()
+        ));
+    }
     Ok(PictureGenerator::new(diffusion, sampler))
 }
 
