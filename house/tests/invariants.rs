@@ -338,8 +338,9 @@ fn nothing_names_a_machine() {
 #[test]
 fn what_the_documents_tell_people_to_type_exists() {
     let mut wrong = Vec::new();
-    let arguments =
-        ["args.rs", "args/made.rs"].map(|file| read(&root().join("crates/synth-cli/src").join(file))).concat();
+    let arguments = ["args.rs", "args/audited.rs", "args/made.rs"]
+        .map(|file| read(&root().join("crates/synth-cli/src").join(file)))
+        .concat();
     let commands = variants(&arguments, "pub enum Command {");
     let flags: Vec<String> = arguments
         .lines()

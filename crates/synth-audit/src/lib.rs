@@ -13,6 +13,8 @@
 //!   [`DatasetHealth`]: which labels are likely wrong.
 //! - [`Neighbours`], [`local_outlier_factors`], [`IsolationForest`]: which points lie apart.
 //! - [`cosine_pairs`], [`copies_of_texts`], [`CopyGroups`]: near copies, those with other labels, those in other splits.
+//! - [`odd_texts`], [`label_order`], [`label_drift`], [`weak_slices`]: what else can be wrong with records.
+//! - [`QualityScore`]: one number for all of it.
 //! - [`Ratings`]: how far annotators agree.
 //! - [`AuditError`]: what can go wrong.
 
@@ -23,6 +25,8 @@ mod label_errors;
 mod lowest;
 mod number;
 mod outliers;
+mod quality;
+mod records;
 
 pub use agreement::{Ratings, Scale, Weights, interpretation};
 pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs};
@@ -32,3 +36,7 @@ pub use label_errors::{
 };
 pub use number::Number;
 pub use outliers::{IsolationForest, IsolationForestSettings, Neighbours, local_outlier_factors};
+pub use quality::{QualityScore, evenness};
+pub use records::{
+    LabelDrift, LabelOrder, OddText, TextOddity, WeakSlice, label_drift, label_order, odd_texts, weak_slices,
+};

@@ -9,8 +9,10 @@ use crate::config::{Config, or_file};
 use crate::inputs;
 use crate::progress::Progress;
 
+mod audited;
 mod made;
 
+pub use audited::*;
 pub use made::*;
 
 /// Turns unlabelled records into training data.
@@ -64,6 +66,10 @@ pub enum Command {
     Predict(PredictArgs),
     /// Score a trained classifier against known labels
     Evaluate(EvaluateArgs),
+    /// Find what is wrong with labelled records: labels, copies, leaks, outliers; and mend it
+    Audit(AuditArgs),
+    /// Measure how far annotators agree
+    Agreement(AgreementArgs),
     /// Make examples of a class
     Generate(GenerateArgs),
     /// Make variants of every record, by changing words

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Error;
+use synth::audit::AuditError;
 use synth::core::BoxError;
 use synth::generate::GenerateError;
 use synth::io::IoError;
@@ -90,6 +91,7 @@ pub fn report(error: &Error) -> ExitCode {
         hints.extend(cause.downcast_ref::<LearnError>().map(LearnError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<LabelError>().map(LabelError::hints).unwrap_or_default());
         hints.extend(cause.downcast_ref::<GenerateError>().map(GenerateError::hints).unwrap_or_default());
+        hints.extend(cause.downcast_ref::<AuditError>().map(AuditError::hints).unwrap_or_default());
         #[cfg(feature = "llm")]
         hints.extend(cause.downcast_ref::<synth::llm::LlmError>().map(synth::llm::LlmError::hints).unwrap_or_default());
         #[cfg(feature = "neural")]

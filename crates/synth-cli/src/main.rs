@@ -1,6 +1,7 @@
 //! The program `synth`: arguments, environment, rendering and exit codes around the library.
 
 mod args;
+mod audit;
 mod commands;
 mod comparison;
 mod config;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             | Command::Train(_)
             | Command::Predict(_)
             | Command::Evaluate(_)
+            | Command::Audit(_)
             | Command::Generate(_)
             | Command::Augment(_)
             | Command::Filter(_)
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &cli.common, &progress),
         Command::Predict(args) => commands::predict::run(&args, &cli.common, &progress),
         Command::Evaluate(args) => commands::evaluate::run(&args, &cli.common, &progress),
+        Command::Audit(args) => commands::audit::run(&args, &cli.common, &progress),
+        Command::Agreement(args) => commands::agreement::run(&args, &cli.common, &progress),
         Command::Generate(args) => commands::generate::run(&args, &cli.common, &progress),
         Command::Augment(args) => commands::augment::run(&args, &cli.common, &progress),
         Command::Filter(args) => commands::filter::run(&args, &cli.common, &progress),

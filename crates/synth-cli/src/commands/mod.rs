@@ -1,5 +1,7 @@
 //! One file a command.
 
+pub mod agreement;
+pub mod audit;
 pub mod augment;
 pub mod blame;
 pub mod check;

@@ -1,5 +1,6 @@
 //! Plots, each as SVG and as PNG.
 
+mod bars;
 mod confusion;
 mod curve;
 mod reliability;
@@ -16,6 +17,7 @@ use plotters::element::Rectangle;
 use plotters::style::{Color, FontStyle, RGBAColor, RGBColor, WHITE, register_font};
 use synth::io::AtomicFile;
 
+pub use bars::Bars;
 pub use confusion::Confusion;
 pub use curve::Curve;
 pub use reliability::Reliability;
@@ -44,19 +46,25 @@ const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(213, 94, 0);
 const GREY: RGBColor = RGBColor(150, 150, 150);
 
-/// Draws a plot into a folder; returns the files.
-pub fn save(folder: &Path, plot: &impl Plot) -> Result<[PathBuf; 2]> {
+/// A plot as SVG.
+pub fn svg(plot: &impl Plot) -> Result<String> {
     static FONTS: Once = Once::new();
-    // The letters come with the program: PNG looks the same everywhere, on machines without fonts too.
+    // The letters come with the program: plots look the same everywhere, on machines without fonts too.
     FONTS.call_once(|| {
         let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
     });
-    let failed = |error: &dyn Display| anyhow!("cannot draw `{}`: {error}", plot.name());
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        finish(plot, &area, 1).map_err(|error| failed(&error))?;
+        finish(plot, &area, 1).map_err(|error| anyhow!("cannot draw `{}`: {error}", plot.name()))?;
     }
+    Ok(svg)
+}
+
+/// Draws a plot into a folder; returns the files.
+pub fn save(folder: &Path, plot: &impl Plot) -> Result<[PathBuf; 2]> {
+    let failed = |error: &dyn Display| anyhow!("cannot draw `{}`: {error}", plot.name());
+    let svg = svg(plot)?;
     let (width, height) = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
     let mut pixels = vec![0; (width * height * 3) as usize];
     {

@@ -1,5 +1,6 @@
 //! The program `synth`, from outside: exit code, stdout, stderr, and the files it leaves.
 
+mod audit;
 mod back_translation;
 mod bad_input;
 mod check_and_fmt;

@@ -1,0 +1,8 @@
+//! `synth audit`: what is read, what is found, how it is shown, and how it is mended.
+
+pub mod findings;
+pub mod label_studio;
+pub mod mend;
+pub mod page;
+pub mod records;
+pub mod summary;

@@ -1,0 +1,136 @@
+//! Findings as one page of HTML, which needs nothing beside itself.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use synth::io::AtomicFile;
+
+use super::findings::Findings;
+use super::records::Records;
+use super::summary::shortened;
+use crate::plots::{self, Bars, Confusion, Reliability};
+
+/// The page without what was found.
+const TEMPLATE: &str = include_str!("page.html");
+/// Rows of a table on the page: more are slow to look at. `--json` has all.
+const ROWS: usize = 500;
+/// Characters of a text.
+const TEXT: usize = 1_000;
+
+/// A record that is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    row: usize,
+    id: &'a str,
+    label: &'a str,
+    /// What it should be looked at for.
+    about: String,
+    score: String,
+    text: String,
+}
+
+/// Copies of one another that are shown together.
+#[derive(Serialize)]
+struct Group<'a> {
+    records: Vec<Shown<'a>>,
+    /// Whether their labels differ.
+    conflict: bool,
+    /// Whether their splits do.
+    leak: bool,
+}
+
+/// What the template is filled with.
+#[derive(Serialize)]
+struct Page<'a> {
+    findings: &'a Findings,
+    classes: &'a [String],
+    /// Each as SVG.
+    plots: Vec<String>,
+    errors: Vec<Shown<'a>>,
+    groups: Vec<Group<'a>>,
+    outliers: Vec<Shown<'a>>,
+    odd: Vec<Shown<'a>>,
+}
+
+/// Writes the page.
+pub fn write(path: &Path, findings: &Findings, records: &Records) -> Result<()> {
+    let html = render(findings, records)?;
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(html.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    file.commit()?;
+    Ok(())
+}
+
+fn render(findings: &Findings, records: &Records) -> Result<String> {
+    let mut environment = Environment::new();
+    // Texts of records are shown, never run.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_template("page.html", TEMPLATE)?;
+    let shown = |row: usize, about: String, score: String| Shown {
+        row,
+        id: &records.ids[row],
+        label: records.labels[row].map(|class| records.name(class)).unwrap_or_default(),
+        about,
+        score,
+        text: shortened(records.texts[row].as_deref().unwrap_or_default(), TEXT),
+    };
+    let labels = findings.labels.as_ref();
+    let errors: Vec<Shown<'_>> = labels
+        .iter()
+        .flat_map(|labels| &labels.errors)
+        .take(ROWS)
+        .map(|error| shown(error.row, error.suggested.clone(), format!("{:.3}", error.score)))
+        .collect();
+    let outliers: Vec<Shown<'_>> = findings
+        .outliers
+        .iter()
+        .flat_map(|outliers| &outliers.rows)
+        .take(ROWS)
+        .map(|outlier| shown(outlier.row, String::new(), format!("{:.3}", outlier.score)))
+        .collect();
+    let odd: Vec<Shown<'_>> =
+        findings.odd_texts.iter().take(ROWS).map(|odd| shown(odd.row, odd.what.to_owned(), String::new())).collect();
+    let group = |rows: &Vec<usize>| {
+        let split = |row: &usize| records.split.as_ref().and_then(|split| split[*row].clone());
+        Group {
+            records: rows.iter().map(|row| shown(*row, split(row).unwrap_or_default(), String::new())).collect(),
+            conflict: rows.iter().any(|row| records.labels[*row] != records.labels[rows[0]]),
+            leak: rows.iter().any(|row| split(row) != split(&rows[0])),
+        }
+    };
+    let mut groups: Vec<Group<'_>> = findings.copies.iter().flat_map(|copies| &copies.rows).map(group).collect();
+    // What contradicts itself or leaks first; sorting keeps the order of the others.
+    groups.sort_by_key(|group| !(group.conflict || group.leak));
+    groups.truncate(ROWS);
+    let bars = Bars {
+        name: "classes",
+        title: "Records of each label".to_owned(),
+        bars: findings.classes.iter().map(|class| (class.name.clone(), class.n, class.is_rare)).collect(),
+    };
+    let mut plots = vec![plots::svg(&bars)?];
+    if let Some(labels) = labels {
+        let bar = |(at, n): (usize, &u64)| (format!("{:.2}", at as f64 / 20.0), *n, at < 4);
+        plots.push(plots::svg(&Bars {
+            name: "scores",
+            title: format!("Records by how likely their label is right ({})", labels.score),
+            bars: labels.histogram.iter().enumerate().map(bar).collect(),
+        })?);
+        plots.push(plots::svg(&Reliability(&labels.evaluation))?);
+        plots.push(plots::svg(&Confusion { classes: &records.classes, counts: &labels.evaluation.confusion })?);
+    }
+    let classes = records.classes.names();
+    let page = environment.get_template("page.html")?.render(minijinja::value::Serde(&Page {
+        findings,
+        classes,
+        plots,
+        errors,
+        groups,
+        outliers,
+        odd,
+    }));
+    page.context("cannot make the page")
+}

@@ -1,0 +1,347 @@
+//! `synth audit` and `synth agreement`, on records in which everything is planted.
+
+use insta::assert_snapshot;
+
+use crate::Project;
+
+/// 120 records of three kinds of mails, six of them labelled wrong, two copies, one of which is labelled otherwise and
+/// one of which is in the other split; a text that is empty, and one that would run in a browser.
+fn project() -> Project {
+    let project = Project::empty();
+    let kinds = [
+        ("delivery", ["parcel", "courier", "tracking", "shipment"]),
+        ("billing", ["invoice", "refund", "charge", "payment"]),
+        ("account", ["password", "login", "profile", "username"]),
+    ];
+    let ends =
+        ["please help me soon", "it is wrong again", "nobody has answered yet", "thanks in advance", "since monday"];
+    let mut rows = Vec::new();
+    for i in 0..120 {
+        let (label, words) = kinds[i % 3];
+        let n = i / 3;
+        let text = format!("the {} and my {} number {n}: {}", words[n % 4], words[(n / 4 + 1) % 4], ends[n % 5]);
+        let label = if [7, 34, 58, 76, 97].contains(&i) { "account" } else { label };
+        let split = if i % 10 == 9 { "test" } else { "train" };
+        let text = match i {
+            40 => "  ".to_owned(),
+            43 => "<script>alert('my login')</script> and the password of my profile".to_owned(),
+            _ => text,
+        };
+        rows.push(serde_json::json!({ "id": format!("m{i}"), "text": text, "label": label, "split": split }));
+    }
+    // A copy in the other split, and one with another label.
+    rows[29]["text"] = rows[2]["text"].clone();
+    rows[60]["text"] = rows[3]["text"].clone();
+    rows[60]["label"] = "billing".into();
+    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    project.file("mails.jsonl", lines.join("\n"));
+    project
+}
+
+#[test]
+fn what_is_planted_is_found() {
+    let project = project();
+    let args = "audit --data mails.jsonl --report page.html --label-studio tasks.json";
+    assert_snapshot!(project.run(args), @"
+    exit code: 1
+    ---- stdout ----
+    120 records, 120 with a label
+    quality 98 = 100 x (completeness 0.998 x balance 0.996 x uniqueness 0.983 x label quality 0.950)^(1/4)
+
+    6 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds)
+      id   label    rather    text                                              self-confidence
+      m43  billing  account   <script>alert('my login')</script> and the pass…            0.000
+      m60  billing  delivery  the courier and my courier number 1: it is wron…            0.037
+      m97  account  billing   the invoice and my refund number 32: nobody has…            0.039
+      m7   account  billing   the charge and my refund number 2: nobody has a…            0.042
+      m76  account  billing   the refund and my payment number 25: please hel…            0.048
+      m58  account  billing   the payment and my refund number 19: since mond…            0.108
+
+    estimated among all records:
+      labelled  are       records
+      account   billing         4
+      billing   account         1
+      billing   delivery        1
+
+    2 groups of near copies by texts (0.8 and more): 2 records too many
+    with different labels 1:
+      m3, m60
+    in different splits 1:
+      m2, m29
+
+    1 text is odd:
+      m40 (empty)
+
+    1 field is missing in some records:
+      text in 1
+
+    not looked at: outliers: there are no --vectors and no --number
+    ---- stderr ----
+    wrote 6 tasks to tasks.json
+    wrote page.html
+    ");
+    let page = project.read("page.html");
+    assert!(page.contains("&lt;script&gt;alert(") && !page.contains("<script>alert("), "texts are shown, not run");
+    assert!(!page.contains("http://") || page.matches("http://").count() == page.matches("http://www.w3.org/").count());
+    assert_eq!(page.matches("<svg").count(), 4);
+    let tasks: Vec<serde_json::Value> = serde_json::from_str(&project.read("tasks.json")).unwrap();
+    assert_eq!((&tasks[0]["data"]["id"], &tasks[0]["data"]["label"]), (&"m43".into(), &"billing".into()));
+    assert_eq!(tasks[0]["predictions"][0]["result"][0]["value"]["choices"][0], "account");
+    // The same bytes at any number of threads.
+    for threads in [1, 3] {
+        project.run(&format!("{args} --threads {threads}"));
+        assert!(project.read("page.html") == page);
+    }
+}
+
+fn found(project: &Project, args: &str) -> serde_json::Value {
+    let output = project.command(&format!("audit --data mails.jsonl --json {args}")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn rows(project: &Project, file: &str) -> Vec<serde_json::Value> {
+    project.read(file).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_is_found_is_mended() {
+    let project = project();
+    let audit = found(&project, "--fix drop --out dropped.jsonl");
+    let errors: Vec<&str> =
+        audit["labels"]["errors"].as_array().unwrap().iter().map(|error| error["id"].as_str().unwrap()).collect();
+    let planted = ["m7", "m34", "m43", "m58", "m60", "m76", "m97"];
+    assert!(errors.len() >= 6 && errors.iter().all(|id| planted.contains(id)), "{errors:?}");
+    let dropped = rows(&project, "dropped.jsonl");
+    let log = rows(&project, "dropped.jsonl.changes.jsonl");
+    assert_eq!(dropped.len(), 120 - log.len());
+    assert!(dropped.iter().all(|row| !errors.contains(&row["id"].as_str().unwrap())));
+    assert!(log.iter().any(|change| change["reason"] == "a near copy of m2" && change["id"] == "m29"), "{log:?}");
+
+    found(&project, "--fix relabel --out relabelled.csv");
+    let relabelled = project.read("relabelled.csv");
+    let line = relabelled.lines().find(|line| line.starts_with("m7,") || line.contains(",m7,")).unwrap();
+    assert!(line.contains("billing") && !line.contains("account"), "{line}");
+    assert_eq!(relabelled.lines().count(), 121);
+    let change = &rows(&project, "relabelled.csv.changes.jsonl")[0];
+    assert_eq!((&change["id"], &change["from"], &change["to"]), (&"m7".into(), &"account".into(), &"billing".into()));
+
+    found(&project, "--fix weight --out weighed.jsonl");
+    let weighed = rows(&project, "weighed.jsonl");
+    let weight = |row: usize| weighed[row]["weight"].as_f64().unwrap();
+    assert!(weight(0) == 1.0 && weight(7) < 0.5 && weight(29) == 0.5);
+    // What exists already is not written over.
+    assert_snapshot!(project.run("audit --data weighed.jsonl --fix weight --out again.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the records have a field `weight` already
+    hint: rename it, or use --fix drop
+    ");
+}
+
+#[test]
+fn probabilities_vectors_and_earlier_records() {
+    let project = project();
+    let audit = found(&project, "");
+    // Probabilities of one's own, as .npy of one row a record: all sure of the second class.
+    let mut npy = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (120, 3), }".to_vec();
+    npy.resize(127, b' ');
+    npy.push(b'\n');
+    let header = npy.clone();
+    for row in 0..120 {
+        let p: [f32; 3] =
+            if row == 7 { [0.0, 1.0, 0.0] } else { [[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]][row % 3] };
+        p.iter().for_each(|p| npy.extend(p.to_le_bytes()));
+    }
+    project.file("probs.npy", &npy);
+    let given = found(&project, "--probs probs.npy");
+    assert_eq!(given["labels"]["probabilities"], "probs.npy");
+    assert_eq!(given["labels"]["errors"][0]["id"], "m7");
+    assert_ne!(audit["labels"]["errors"], given["labels"]["errors"]);
+    // The same numbers as vectors: three directions, and one that lies apart.
+    let vectors = found(&project, "--vectors probs.npy --probs probs.npy");
+    assert_eq!(vectors["outliers"]["rows"][0]["id"], "m7");
+    assert_eq!(vectors["copies"]["by"], "vectors");
+    let with_classes = found(&project, "--probs probs.npy --classes account,billing,delivery");
+    assert_eq!(with_classes["labels"]["errors"], given["labels"]["errors"]);
+
+    let old: Vec<String> = (0..60).map(|i| format!("{{\"label\": \"{}\"}}", ["delivery", "other"][i % 2])).collect();
+    project.file("old.jsonl", old.join("\n"));
+    let drift = &found(&project, "--before old.jsonl")["drift"];
+    assert!(drift["is_drift"] == true && drift["distance"].as_f64().unwrap() > 0.5, "{drift}");
+
+    let mut wrong = header.clone();
+    (0..360).for_each(|i| wrong.extend((if i == 5 { f32::NAN } else { 1.0 / 3.0 }).to_le_bytes()));
+    project.file("nan.npy", &wrong);
+    assert_snapshot!(project.run("audit --data mails.jsonl --probs nan.npy"), @"
+    exit code: 2
+    ---- stderr ----
+    error: cannot judge labels by these probabilities: row 1 has the probability NaN, expected 0 to 1
+    hint: give probabilities, not scores or logits: each row one for each class, from 0 to 1
+    ");
+    let mut wrong = header;
+    (0..360).for_each(|_| wrong.extend(0.5f32.to_le_bytes()));
+    project.file("logits.npy", &wrong);
+    assert_snapshot!(project.run("audit --data mails.jsonl --probs logits.npy"), @"
+    exit code: 2
+    ---- stderr ----
+    error: cannot judge labels by these probabilities: the probabilities of row 0 sum to 1.5, expected 1
+    hint: give probabilities, not scores or logits: each row one for each class, from 0 to 1
+    ");
+    assert_snapshot!(project.run("audit --data mails.jsonl --probs probs.npy --classes account,billing,delivery,other"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `probs.npy` is 120 x 3, expected 120 records x 4 classes
+    hint: the classes are account, billing, delivery, other; others, or another order, are given by --classes
+    ");
+}
+
+#[test]
+fn what_cannot_be_audited() {
+    let project = project();
+    assert_snapshot!(project.run("audit --data mails.jsonl --label class"), @"
+    exit code: 2
+    ---- stderr ----
+    error: no record has a label in the field `class`
+    hint: name the field: --label FIELD; the records have id, label, split, text
+    ");
+    assert_snapshot!(project.run("audit --data mails.jsonl --fix drop"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the following required arguments were not provided:
+      --out <FILE>
+
+    Usage: synth audit --fix <HOW> --out <FILE> --data <FILE>...
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(project.run("audit --data mails.jsonl --similarity 2"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `similarity` is 2, expected above 0, up to 1
+    ");
+    assert_snapshot!(project.run("audit --data mails.jsonl --category kind"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the records have no field `kind`
+    hint: they have id, label, split, text
+    ");
+    project.file("one.jsonl", "{\"text\": \"so good\", \"label\": \"a\"}\n{\"text\": \"so bad\", \"label\": \"a\"}\n");
+    assert_snapshot!(project.run("audit --data one.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    2 records, 2 with a label
+    quality 0 = 100 x (completeness 1.000 x balance 0.000 x uniqueness 1.000)^(1/3)
+
+    no near copies by texts (0.8 and more)
+
+    1 class is rare:
+      a (2)
+
+    not looked at: label errors: all records have the same label
+
+    not looked at: outliers: there are no --vectors and no --number
+    ");
+    project.file("bare.jsonl", "{\"label\": 3}\n{\"label\": 10}\n{\"label\": null}\n");
+    assert_snapshot!(project.run("audit --data bare.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    3 records, 2 with a label
+    quality 82 = 100 x (completeness 0.667 x balance 1.000)^(1/2)
+
+    1 field is missing in some records:
+      label in 1
+
+    2 classes are rare:
+      3 (1)
+      10 (1)
+
+    not looked at: near copies: there are no texts and no --vectors, or more vectors than can be compared
+
+    not looked at: label errors: there is nothing to learn from; name --text, --number, --category, --vectors or --probs
+
+    not looked at: outliers: there are no --vectors and no --number
+    ");
+}
+
+#[test]
+fn annotators_agree_or_not() {
+    let project = Project::empty();
+    let votes =
+        [("a", [1, 1]), ("b", [2, 3]), ("c", [3, 3]), ("d", [3, 3]), ("e", [2, 2]), ("f", [1, 2]), ("g", [4, 4])];
+    let mut csv = "item,worker,label\n".to_owned();
+    for (item, [anna, bert]) in votes {
+        csv.push_str(&format!("{item},anna,{anna}\n{item},bert,{bert}\n"));
+    }
+    project.file("votes.csv", &csv);
+    assert_snapshot!(project.run("agreement votes.csv"), @"
+    exit code: 0
+    ---- stdout ----
+    14 ratings of 7 items by 2 annotators, classes 1, 2, 3, 4
+
+    Krippendorff's alpha  0.634, ordinal 0.856, interval 0.862  (substantial)
+    Fleiss' kappa         0.606
+
+    annotators        items  agreement  kappa  linear  quadratic
+    anna        bert      7      0.714  0.611   0.741      0.854
+    ");
+    project.file("missing.csv", csv + "a,carla,1\n");
+    assert_snapshot!(project.run("agreement missing.csv"), @"
+    exit code: 0
+    ---- stdout ----
+    15 ratings of 7 items by 3 annotators, classes 1, 2, 3, 4
+
+    Krippendorff's alpha  0.659, ordinal 0.870, interval 0.878  (substantial)
+    Fleiss' kappa         undefined
+      item 1 has 2 ratings, and the first has 3: Fleiss' kappa is made for as many of each item
+
+    annotators         items  agreement      kappa  linear  quadratic
+    anna        bert       7      0.714      0.611   0.741      0.854
+    anna        carla      1      1.000  undefined       -          -
+    bert        carla      1      1.000  undefined       -          -
+    ");
+    project.file("same.csv", "item,worker,label\na,x,1\na,y,1\nb,x,1\nb,y,1\n");
+    assert_snapshot!(project.run("agreement same.csv --json"), @r#"
+    exit code: 0
+    ---- stdout ----
+    {
+      "version": 1,
+      "items": 2,
+      "annotators": [
+        "x",
+        "y"
+      ],
+      "classes": [
+        "1"
+      ],
+      "ratings": 4,
+      "alpha": {
+        "nominal": null,
+        "ordinal": null,
+        "interval": null
+      },
+      "fleiss_kappa": null,
+      "no_fleiss": "it is not defined where all ratings are the same",
+      "interpretation": null,
+      "pairs": [
+        {
+          "annotators": [
+            "x",
+            "y"
+          ],
+          "items": 2,
+          "agreement": 1.0,
+          "kappa": null,
+          "linear": null,
+          "quadratic": null
+        }
+      ]
+    }
+    "#);
+    project.file("alone.csv", "item,worker,label\na,x,1\nb,x,0\n");
+    assert_snapshot!(project.run("agreement alone.csv"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `n_annotators` is 1, expected two or more, who can agree
+    ");
+}
