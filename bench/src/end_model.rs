@@ -53,7 +53,7 @@ impl TextSet {
         Ok((features, matrix))
     }
 
-    fn gold(&self, row: usize) -> ClassId {
+    pub(crate) fn gold(&self, row: usize) -> ClassId {
         self.labels.gold[row].expect("rows without gold are left out")
     }
 

@@ -7,6 +7,7 @@ mod frechet;
 mod label_data;
 mod label_errors;
 mod label_leave_one_out;
+mod label_noise;
 mod label_planted;
 mod label_quality;
 mod leftovers;
@@ -31,6 +32,7 @@ usage: synth-bench SUBCOMMAND [--data DIR]
   logistic DIR          logistic regression on agnews and trec, with features for bench/logistic.py in DIR
   frechet DIR           the Fréchet distance in 2,048 dimensions, beside scipy's; called by bench/frechet.sh
   label-errors DIR      label errors in what bench/label_errors.py has left in DIR; called by bench/label_errors.sh
+  label-noise           end models on agnews and yelp with wrong labels planted, before and after an audit mends them
   lf-apply              labeling functions over 100,000 generated texts: CPU seconds, every cell compared
   leftovers             texts of people that the filter of what models leave would drop
   llm-client            the client of language model servers: wall time beside the ideal, calls after a storm of 429
@@ -61,6 +63,7 @@ fn main() -> anyhow::Result<()> {
             Some(folder) => frechet::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),
         },
+        Some("label-noise") => label_noise::run(&label_data::folder(data, "SYNTH_BENCH_DATA")?),
         Some("label-errors") => match args.get(1) {
             Some(folder) => label_errors::run(folder.as_ref()),
             None => anyhow::bail!("{USAGE}"),

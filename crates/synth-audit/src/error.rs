@@ -74,6 +74,14 @@ pub enum AuditError {
         /// What it is.
         value: f64,
     },
+    /// A contract has a regular expression that is none.
+    #[error("what `{field}` is to match is no regular expression: {problem}")]
+    Pattern {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A setting is out of its range.
     #[error("`{name}` is {value}, expected {expected}")]
     Setting {

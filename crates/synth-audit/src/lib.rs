@@ -16,9 +16,11 @@
 //! - [`odd_texts`], [`label_order`], [`label_drift`], [`weak_slices`]: what else can be wrong with records.
 //! - [`QualityScore`]: one number for all of it.
 //! - [`Ratings`]: how far annotators agree.
+//! - [`Contract`], [`ContractCheck`]: what records are promised to be like, and where they are not.
 //! - [`AuditError`]: what can go wrong.
 
 mod agreement;
+mod contract;
 mod duplicates;
 mod error;
 mod label_errors;
@@ -29,6 +31,9 @@ mod quality;
 mod records;
 
 pub use agreement::{Ratings, Scale, Weights, interpretation};
+pub use contract::{
+    BrokenRule, Contract, ContractCheck, CopiesContract, FieldContract, FieldType, Freshness, LabelContract, micros_of,
+};
 pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs};
 pub use error::AuditError;
 pub use label_errors::{

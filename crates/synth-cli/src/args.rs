@@ -52,7 +52,7 @@ pub struct Common {
 pub enum Command {
     /// Start a project: settings, labeling functions and example records in a folder
     Init(InitArgs),
-    /// Look for mistakes in .lf files
+    /// Look for mistakes in .lf files, or for records that break a contract
     Check(CheckArgs),
     /// Write .lf files in the one standard form
     Fmt(FmtArgs),
@@ -107,6 +107,15 @@ pub struct CheckArgs {
     /// Let warnings fail the check too
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Check records in place of .lf files: whether they are as this contract promises
+    #[arg(long, value_name = "CONTRACT.toml", conflicts_with_all = ["files", "classes", "deny_warnings"])]
+    pub contract: Option<PathBuf>,
+    /// The time that freshness counts from, as 2026-11-26 [default: the clock]
+    #[arg(long, value_name = "TIME", requires = "contract")]
+    pub now: Option<String>,
+    /// The records of --contract [default: the data of synth.toml]
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "contract")]
+    pub data: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

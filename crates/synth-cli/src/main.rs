@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let progress = progress::Progress::install(cli.quiet, stoppable);
     let result = match cli.command {
         Command::Init(args) => commands::init::run(&args),
-        Command::Check(args) => commands::check::run(&args, &cli.common),
+        Command::Check(args) => commands::check::run(&args, &cli.common, &progress),
         Command::Fmt(args) => commands::fmt::run(&args),
         Command::Lfs(args) => commands::lfs::run(&args, &cli.common, &progress),
         Command::Label(args) => commands::label::run(&args, &cli.common, &progress),

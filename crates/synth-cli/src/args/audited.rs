@@ -46,10 +46,10 @@ pub struct AuditArgs {
     #[arg(long, value_name = "SCORE", default_value = "self-confidence")]
     pub score: ScoreKind,
     /// Texts this much alike are copies: the Jaccard similarity of their shingles
-    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+    #[arg(long, value_name = "SHARE", default_value_t = SIMILARITY)]
     pub similarity: f64,
     /// Vectors this much alike are copies: their cosine
-    #[arg(long, value_name = "COSINE", default_value_t = 0.95)]
+    #[arg(long, value_name = "COSINE", default_value_t = COSINE)]
     pub cosine: f64,
     /// A page with plots and the worst records, which opens in a browser without a network
     #[arg(long, value_name = "FILE.html")]
@@ -67,6 +67,37 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
     pub seed: u64,
 }
+
+impl AuditArgs {
+    /// An audit of labels as it is by default.
+    pub fn of(records: RecordArgs, label: String) -> Self {
+        Self {
+            records,
+            label: Some(label),
+            text: None,
+            probs: None,
+            classes: Vec::new(),
+            number: Vec::new(),
+            category: Vec::new(),
+            vectors: None,
+            split: None,
+            before: None,
+            rule: RuleKind::PruneByNoiseRate,
+            score: ScoreKind::SelfConfidence,
+            similarity: SIMILARITY,
+            cosine: COSINE,
+            report: None,
+            fix: None,
+            out: None,
+            label_studio: None,
+            seed: 0,
+        }
+    }
+}
+
+/// How much alike copies are, where nothing else is said: texts, and vectors.
+pub const SIMILARITY: f64 = 0.8;
+const COSINE: f64 = 0.95;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RuleKind {

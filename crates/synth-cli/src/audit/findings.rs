@@ -329,6 +329,18 @@ fn labels(
     };
     let given: Vec<ClassId> = records.labels.iter().flatten().copied().collect();
     let probs = probs.select(Axis(0), labelled);
+    let evaluation = Evaluation::of(probs.view(), &given, args.seed)?;
+    let most =
+        counts(&records.labels, records.classes.len()).into_iter().max().unwrap_or(0) as f64 / given.len() as f64;
+    if args.probs.is_none() && evaluation.accuracy.value <= most {
+        skipped.push(format!(
+            "label errors: a classifier is right about {:.1} % of the records that it has not seen, no better than always \
+             saying the most common label ({:.1} %); name other fields to learn from, or probabilities: --probs",
+            100.0 * evaluation.accuracy.value,
+            100.0 * most
+        ));
+        return Ok(None);
+    }
     let labeled = LabeledProbs::new(&given, probs.view())
         .map_err(|error| located(error, labelled))
         .context("cannot judge labels by these probabilities")?;
@@ -374,7 +386,7 @@ fn labels(
             .iter()
             .map(|pair| Pair { label: name(pair.label), class: name(pair.class), n: pair.n })
             .collect(),
-        evaluation: Evaluation::of(probs.view(), &given, args.seed)?,
+        evaluation,
         histogram,
     };
     let is_right = (0..given.len()).map(|at| labeled.predicted(at) == given[at]).collect();

@@ -7,10 +7,12 @@ use serde::Serialize;
 use synth::LfFiles;
 use synth::lf::lang::{Diagnostic, Severity};
 
+use super::contract;
 use crate::args::{CheckArgs, Common};
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted};
 use crate::inputs::given_classes;
+use crate::progress::Progress;
 use crate::{output, render};
 
 /// What `--json` prints.
@@ -36,8 +38,11 @@ struct Entry<'a> {
     span: [usize; 2],
 }
 
-pub fn run(args: &CheckArgs, common: &Common) -> Result<ExitCode> {
+pub fn run(args: &CheckArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
     let config = Config::load(common)?;
+    if let Some(path) = &args.contract {
+        return contract::run(path, args, common, &config, progress);
+    }
     let files = or_file(&args.files, &config.lfs.files);
     if files.is_empty() {
         return Err(hinted("no .lf file is given", "name one: synth check spam.lf"));

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod augment;
 pub mod blame;
 pub mod check;
+pub mod contract;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;

@@ -5,6 +5,7 @@ mod back_translation;
 mod bad_input;
 mod check_and_fmt;
 mod compare;
+mod contract;
 mod determinism;
 mod embed;
 mod fid;

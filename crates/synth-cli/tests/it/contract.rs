@@ -1,0 +1,206 @@
+//! `synth check --contract`
+
+use insta::assert_snapshot;
+
+use crate::Project;
+
+const CONTRACT: &str = r#"
+rows = [3, 100]
+
+[fields.id]
+unique = true
+matches = "^m\\d+$"
+
+[fields.text]
+type = "text"
+missing = 0.0
+length = [2, 200]
+
+[fields.stars]
+type = "integer"
+range = [1, 5]
+
+[fields.kind]
+values = ["mail", "chat"]
+
+[fields.posted]
+type = "time"
+
+[fields.note]
+optional = true
+
+[label]
+field = "label"
+shares = { ham = [0.4, 0.6], spam = [0.4, 0.6] }
+
+[copies]
+field = "text"
+most = 0.1
+
+[freshness]
+field = "posted"
+days = 36500
+"#;
+
+fn rows(rows: &[&str]) -> String {
+    rows.join("\n")
+}
+
+#[test]
+fn records_keep_or_break_a_contract() {
+    let project = Project::empty();
+    project.file("contract.toml", CONTRACT);
+    let good = rows(&[
+        r#"{"id": "m1", "text": "so good", "stars": 5, "kind": "mail", "posted": "2026-01-02", "label": "ham"}"#,
+        r#"{"id": "m2", "text": "win money now", "stars": 1, "kind": "chat", "posted": "2026-01-03T10:00:00", "label": "spam"}"#,
+        r#"{"id": "m3", "text": "where is it?", "stars": 2, "kind": "mail", "posted": "2026-01-03T10:00:00Z", "label": "ham"}"#,
+        r#"{"id": "m4", "text": "click this link", "stars": 4, "kind": null, "posted": "2026-01-04", "label": "spam"}"#,
+    ]);
+    project.file("good.jsonl", good);
+    assert_snapshot!(project.run("check --contract contract.toml --data good.jsonl"), @"
+    exit code: 0
+    ---- stdout ----
+    4 records as promised
+    ");
+    let bad = rows(&[
+        r#"{"id": "m1", "text": "so good", "stars": 5.5, "kind": "mail", "posted": "yesterday", "label": "ham"}"#,
+        r#"{"id": "m1", "text": "so good", "stars": 9, "kind": "post", "posted": "2026-01-03", "label": "ham"}"#,
+        r#"{"id": "x3", "text": "", "stars": 2, "kind": "mail", "posted": "2026-01-03", "label": "ham"}"#,
+        r#"{"id": "m4", "text": "?", "stars": null, "kind": "mail", "posted": "2026-01-04", "label": "spam"}"#,
+    ]);
+    project.file("bad.jsonl", bad);
+    assert_snapshot!(project.run("check --contract contract.toml --data bad.jsonl"), @r"
+    exit code: 1
+    ---- stdout ----
+    `id`: 1 value is not matched by `^m\d+$`, first in row 2
+    `id`: 1 value is there already, first in row 1
+    `kind`: 1 value is none of those there may be, first in row 1
+    `posted`: 1 value is not a point in time, first in row 0
+    `stars`: 2 values are not from 1 to 5, first in row 0
+    `stars`: 1 value is not a whole number, first in row 0
+    `text`: 25.00 % of the records have no value, expected at most 0.00 %, first in row 2
+    `text`: 1 text is not 2 to 200 characters long, first in row 3
+    `text`: 25.00 % of the records are near copies of others, expected at most 10.00 %, first in row 1
+    `label`: the share of `ham` is 0.750, expected 0.4 to 0.6
+    `label`: the share of `spam` is 0.250, expected 0.4 to 0.6
+    4 records, 11 rules broken
+    ");
+    assert_snapshot!(project.run("check --contract contract.toml --data bad.jsonl --json").lines().take(12).collect::<Vec<_>>().join("\n"), @r#"
+    exit code: 1
+    ---- stdout ----
+    {
+      "version": 1,
+      "records": 4,
+      "broken": [
+        {
+          "field": "id",
+          "rule": "matches",
+          "problem": "1 value is not matched by `^m\\d+$`",
+          "rows": [
+            2
+    "#);
+    project.file("few.jsonl", "{\"id\": \"m1\", \"label\": \"ham\"}");
+    project.file("old.toml", "rows = [2, 3]\n[fields.text]\n[freshness]\nfield = \"posted\"\ndays = 1\n");
+    assert_snapshot!(project.run("check --contract old.toml --data few.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    there are 1 records, expected 2 to 3
+    `text`: the field does not exist
+    `posted`: no record has a point in time
+    1 record, 3 rules broken
+    ");
+    assert_snapshot!(project.run("check --contract old.toml --data good.jsonl --now 2026-01-10"), @"
+    exit code: 1
+    ---- stdout ----
+    there are 4 records, expected 2 to 3
+    `posted`: the newest record is 6.0 days old, expected at most 1
+    4 records, 2 rules broken
+    ");
+}
+
+#[test]
+fn wrong_labels_break_a_contract() {
+    let project = Project::empty();
+    let text = |i: usize| {
+        let [verb, noun, end] = match i.is_multiple_of(2) {
+            true => [["win", "earn", "claim"], ["money", "prizes", "cash"], ["now", "today", "here"]],
+            false => [["see", "meet", "call"], ["grandma", "anna", "him"], ["at lunch", "tonight", "later"]],
+        };
+        format!("{} {} {}", verb[i / 2 % 3], noun[i / 6 % 3], end[i / 18 % 3])
+    };
+    let label = |i: usize| if i.is_multiple_of(2) != (i == 10 || i == 21) { "spam" } else { "ham" };
+    let lines: Vec<String> =
+        (0..54).map(|i| format!("{{\"text\": \"{}\", \"label\": \"{}\"}}", text(i), label(i))).collect();
+    project.file("mails.jsonl", lines.join("\n"));
+    project.file("strict.toml", "[label]\nfield = \"label\"\nerrors = 0.01\n");
+    project.file("lax.toml", "[label]\nfield = \"label\"\nerrors = 0.05\n");
+    assert_snapshot!(project.run("check --contract strict.toml --data mails.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `label`: 3.70 % of the labels are likely wrong, expected at most 1.00 %, first in row 10
+    54 records, 1 rule broken
+    ");
+    assert_snapshot!(project.run("check --contract lax.toml --data mails.jsonl"), @"
+    exit code: 0
+    ---- stdout ----
+    54 records as promised
+    ");
+    // Nothing can be learned of records that are all the same.
+    let same: Vec<String> = (0..20).map(|i| format!("{{\"text\": \"so good\", \"label\": {}}}", i % 2)).collect();
+    project.file("same.jsonl", same.join("\n"));
+    assert_snapshot!(project.run("check --contract lax.toml --data same.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `label`: it cannot be told how many labels are wrong: a classifier is right about 50.0 % of the records that it has not seen, no better than always saying the most common label (50.0 %); name other fields to learn from, or probabilities: --probs
+    20 records, 1 rule broken
+    ");
+}
+
+#[test]
+fn contracts_with_mistakes() {
+    let project = Project::empty();
+    project.file("a.jsonl", "{\"text\": \"so good\"}");
+    let run = |contract: &str| {
+        project.file("contract.toml", contract);
+        project.run("check --contract contract.toml --data a.jsonl")
+    };
+    assert_snapshot!(run("[fields.text]\nlenght = [1, 2]\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: unknown field `lenght`, expected one of `type`, `optional`, `missing`, `unique`, `range`, `length`, `values`, `matches`
+     --> contract.toml:2:1
+      |
+    2 | lenght = [1, 2]
+      | ^^^^^^
+    ");
+    assert_snapshot!(run("[fields.text]\nmatches = \"(\"\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: what `text` is to match is no regular expression: regex parse error:
+        (
+        ^
+    error: unclosed group
+    ");
+    assert_snapshot!(run("[label]\nfield = \"class\"\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: no record has a label in the field `class`
+    hint: name the field: --label FIELD; the records have text
+    ");
+    assert_snapshot!(project.run("check --data a.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the following required arguments were not provided:
+      --contract <CONTRACT.toml>
+
+    Usage: synth check --contract <CONTRACT.toml> --data <FILE>... [FILES]...
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(project.run("check --contract contract.toml --now soon --data a.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--now soon` is no point in time
+    hint: write a day or a time: --now 2026-11-26
+    ");
+}
