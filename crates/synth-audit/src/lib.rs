@@ -12,14 +12,16 @@
 //! - [`LabeledProbs`]: labels beside probabilities; [`ConfidentJoint`], [`SelectionRule`], [`LabelScore`],
 //!   [`DatasetHealth`]: which labels are likely wrong.
 //! - [`Neighbours`], [`local_outlier_factors`], [`IsolationForest`]: which points lie apart.
-//! - [`cosine_pairs`], [`copies_of_texts`], [`CopyGroups`]: near copies, those with other labels, those in other splits.
+//! - [`cosine_pairs`], [`likely_cosine_pairs`], [`copies_of_texts`], [`CopyGroups`]: near copies, those with other labels, those in other splits.
 //! - [`odd_texts`], [`label_order`], [`label_drift`], [`weak_slices`]: what else can be wrong with records.
 //! - [`QualityScore`]: one number for all of it.
 //! - [`Ratings`]: how far annotators agree.
+//! - [`Consensus`]: what several annotators say together, and where to ask once more.
 //! - [`Contract`], [`ContractCheck`]: what records are promised to be like, and where they are not.
 //! - [`AuditError`]: what can go wrong.
 
 mod agreement;
+mod consensus;
 mod contract;
 mod duplicates;
 mod error;
@@ -31,10 +33,11 @@ mod quality;
 mod records;
 
 pub use agreement::{Ratings, Scale, Weights, interpretation};
+pub use consensus::{AnnotatorQuality, Consensus};
 pub use contract::{
     BrokenRule, Contract, ContractCheck, CopiesContract, FieldContract, FieldType, Freshness, LabelContract, micros_of,
 };
-pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs};
+pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs, likely_cosine_pairs};
 pub use error::AuditError;
 pub use label_errors::{
     ClassHealth, ConfidentJoint, DatasetHealth, LabelScore, LabeledProbs, NoiseEstimate, PairHealth, SelectionRule,

@@ -43,10 +43,7 @@ pub fn cosine_pairs<N: Number>(
     threshold: f64,
     mut found: impl FnMut(usize, usize, f64),
 ) -> Result<(), AuditError> {
-    if !(threshold > 0.0 && threshold <= 1.0) {
-        let value = threshold.to_string();
-        return Err(AuditError::Setting { name: "threshold", value, expected: "above 0, up to 1" });
-    }
+    check(threshold)?;
     let units = Units::of(vectors)?;
     let starts: Vec<usize> = (0..units.n).step_by(TALL).collect();
     // A few blocks at a time, so that their pairs are all that is kept.
@@ -58,18 +55,27 @@ pub fn cosine_pairs<N: Number>(
     Ok(())
 }
 
+/// Whether a cosine can be asked for.
+pub(super) fn check(threshold: f64) -> Result<(), AuditError> {
+    if threshold > 0.0 && threshold <= 1.0 {
+        return Ok(());
+    }
+    let value = threshold.to_string();
+    Err(AuditError::Setting { name: "threshold", value, expected: "above 0, up to 1" })
+}
+
 /// Vectors of length 1, in two parts.
-struct Units {
-    n: usize,
+pub(super) struct Units {
+    pub(super) n: usize,
     /// The first coordinates and the others, `[n, d]` row by row.
     parts: [Vec<f32>; 2],
-    dims: [usize; 2],
+    pub(super) dims: [usize; 2],
     /// The length of the second part, or more than that by what is lost.
     left: Vec<f32>,
 }
 
 impl Units {
-    fn of<N: Number>(vectors: ArrayView2<'_, N>) -> Result<Self, AuditError> {
+    pub(super) fn of<N: Number>(vectors: ArrayView2<'_, N>) -> Result<Self, AuditError> {
         let (n, d) = vectors.dim();
         if n == 0 || d == 0 {
             return Err(AuditError::Empty { what: "vectors" });
@@ -93,7 +99,7 @@ impl Units {
         Ok(units)
     }
 
-    fn rows(&self, part: usize, from: usize, n: usize) -> MatRef<'_, f32> {
+    pub(super) fn rows(&self, part: usize, from: usize, n: usize) -> MatRef<'_, f32> {
         let d = self.dims[part];
         MatRef::from_row_major_slice(&self.parts[part][from * d..(from + n) * d], n, d)
     }
@@ -102,6 +108,16 @@ impl Units {
         let d = self.dims[part];
         let row = |row: usize| &self.parts[part][row * d..(row + 1) * d];
         row(one).iter().zip(row(other)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    }
+
+    /// The cosine of two vectors.
+    pub(super) fn cosine(&self, one: usize, other: usize) -> f64 {
+        (self.product(0, one, other) + self.product(1, one, other)).min(1.0)
+    }
+
+    /// Whether a vector has a length.
+    pub(super) fn has_direction(&self, row: usize) -> bool {
+        self.product(0, row, row) + self.product(1, row, row) > 0.5
     }
 
     /// The pairs of a block of rows, each with a later row.
@@ -124,7 +140,7 @@ impl Units {
                 likely = self.likely(products, (start, other), |_| threshold as f32 - LOSS);
             }
             for (one, other) in likely {
-                let cosine = (self.product(0, one, other) + self.product(1, one, other)).min(1.0);
+                let cosine = self.cosine(one, other);
                 if cosine >= threshold {
                     pairs.push((one as u32, other as u32, cosine));
                 }

@@ -2,8 +2,10 @@
 
 mod cosine;
 mod groups;
+mod hyperplanes;
 mod texts;
 
 pub use cosine::cosine_pairs;
 pub use groups::CopyGroups;
+pub use hyperplanes::likely_cosine_pairs;
 pub use texts::{TextCopy, copies_of_texts};

@@ -145,7 +145,7 @@ impl<'a, P: Number> LabeledProbs<'a, P> {
 }
 
 /// Where the largest number is, the first of several.
-fn largest(numbers: impl Iterator<Item = f64>) -> usize {
+pub(crate) fn largest(numbers: impl Iterator<Item = f64>) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (at, number) in numbers.enumerate() {
         if number > best.1 {
@@ -156,6 +156,6 @@ fn largest(numbers: impl Iterator<Item = f64>) -> usize {
 }
 
 /// The class of a column. There are no more columns than classes can be, as labels are among them.
-fn class_id(column: usize) -> ClassId {
+pub(crate) fn class_id(column: usize) -> ClassId {
     ClassId::new(column.min(usize::from(u16::MAX)) as u16)
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, array};
 use proptest::prelude::*;
-use synth_audit::{CopyGroups, copies_of_texts, cosine_pairs};
+use synth_audit::{CopyGroups, copies_of_texts, cosine_pairs, likely_cosine_pairs};
 
 fn pairs(vectors: &Array2<f64>, threshold: f64) -> Vec<(usize, usize, f64)> {
     let mut pairs = Vec::new();
@@ -41,6 +41,41 @@ fn copies_among_many_are_found() {
     let mut n = 0;
     cosine_pairs(narrow.view(), 0.99, |_, _, _| n += 1).unwrap();
     assert_eq!(n, plain(&vectors, 0.99).len());
+}
+
+#[test]
+fn an_index_finds_nearly_all_copies() {
+    // 4,000 directions that have nothing to do with one another; the last thousand nearly repeat the first.
+    let mut state = 1u64;
+    let mut number = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut vectors = Array2::from_shape_simple_fn((4000, 48), &mut number);
+    for row in 3000..4000 {
+        let copy = vectors.row(row - 3000).mapv(|x| x + 0.15 * number());
+        vectors.row_mut(row).assign(&copy);
+    }
+    let all = |threshold: f64, seed: u64| {
+        let mut pairs = Vec::new();
+        likely_cosine_pairs(vectors.view(), threshold, seed, |one, other, _| pairs.push((one, other))).unwrap();
+        pairs
+    };
+    let mut exact = Vec::new();
+    cosine_pairs(vectors.view(), 0.95, |one, other, _| exact.push((one, other))).unwrap();
+    assert!(exact.len() >= 1000);
+    let found = all(0.95, 0);
+    assert!(found.iter().all(|pair| exact.contains(pair)) && found.is_sorted());
+    assert!(found.len() as f64 >= 0.99 * exact.len() as f64, "{} of {}", found.len(), exact.len());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| all(0.95, 0)), found);
+    // Of many that are all the same, one group.
+    let same = Array2::from_elem((2000, 5), 0.1);
+    let mut pairs = Vec::new();
+    likely_cosine_pairs(same.view(), 0.99, 0, |one, other, _| pairs.push((one, other))).unwrap();
+    assert_eq!(CopyGroups::of(2000, pairs).groups().len(), 1);
+    assert!(likely_cosine_pairs(same.view(), 0.0, 0, |_, _, _| ()).is_err());
+    likely_cosine_pairs(Array2::<f64>::zeros((9, 2)).view(), 0.9, 0, |_, _, _| panic!("no direction")).unwrap();
 }
 
 #[test]

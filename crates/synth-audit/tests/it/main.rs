@@ -1,6 +1,7 @@
 //! Tests of synth-audit.
 
 mod agreement;
+mod consensus;
 mod duplicates;
 mod label_errors;
 mod outliers;

@@ -163,4 +163,23 @@ pub struct AgreementArgs {
     /// The classes, in order, where that counts [default: the labels there are, as numbers or by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub classes: Vec<String>,
+    /// Write the consensus: item, label, quality and n_votes; .parquet, .arrow, .jsonl or .csv
+    #[arg(long, value_name = "FILE")]
+    pub consensus: Option<PathBuf>,
+    /// How it is found [default: crowdlab with --probs, else dawid-skene]
+    #[arg(long, value_name = "METHOD", requires = "consensus")]
+    pub method: Option<ConsensusKind>,
+    /// Probabilities of a classifier that has not seen the items, one row an item in the order of the votes: .npy
+    #[arg(long, value_name = "FILE.npy", requires = "consensus")]
+    pub probs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConsensusKind {
+    /// What most say
+    Majority,
+    /// By how often each annotator is right about each class
+    DawidSkene,
+    /// By the annotators and a classifier, see --probs
+    Crowdlab,
 }

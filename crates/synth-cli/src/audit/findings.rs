@@ -7,8 +7,8 @@ use ndarray::{Array2, Axis};
 use serde::Serialize;
 use synth::audit::{
     CopyGroups, IsolationForest, IsolationForestSettings, LabelScore, LabeledProbs, Neighbours, QualityScore,
-    SelectionRule, copies_of_texts, cosine_pairs, evenness, label_drift, label_order, local_outlier_factors, odd_texts,
-    weak_slices,
+    SelectionRule, copies_of_texts, cosine_pairs, evenness, label_drift, label_order, likely_cosine_pairs,
+    local_outlier_factors, odd_texts, weak_slices,
 };
 use synth::core::{ClassId, ClassSet};
 use synth::io::gold::GoldColumn;
@@ -406,17 +406,20 @@ fn located(error: synth::audit::AuditError, labelled: &[usize]) -> synth::audit:
 
 fn copies(args: &AuditArgs, records: &Records, skipped: &mut Vec<String>) -> Result<Option<CopyFindings>> {
     let n = records.n_rows();
-    let (by, at_least, groups) = if let (Some(vectors), true) = (&records.vectors, n <= MANY_POINTS) {
+    let (by, at_least, groups) = if let Some(vectors) = &records.vectors {
         let mut pairs = Vec::new();
-        cosine_pairs(vectors.view(), args.cosine, |one, other, _| pairs.push((one, other)))?;
+        let add = |one, other, _| pairs.push((one, other));
+        match n <= MANY_POINTS {
+            true => cosine_pairs(vectors.view(), args.cosine, add)?,
+            false => likely_cosine_pairs(vectors.view(), args.cosine, args.seed, add)?,
+        }
         ("vectors", args.cosine, CopyGroups::of(n, pairs))
     } else if records.text_field.is_some() {
         let texts: Vec<&str> = records.texts.iter().map(|text| text.as_deref().unwrap_or_default()).collect();
         let copies = copies_of_texts(&texts, args.similarity)?;
         ("texts", args.similarity, CopyGroups::of(n, copies.iter().map(|copy| (copy.of, copy.row))))
     } else {
-        skipped
-            .push("near copies: there are no texts and no --vectors, or more vectors than can be compared".to_owned());
+        skipped.push("near copies: there are no texts and no --vectors".to_owned());
         return Ok(None);
     };
     let ids = |groups: Vec<&[usize]>| -> Vec<Vec<String>> {

@@ -1,13 +1,20 @@
 //! `synth agreement`
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use serde::Serialize;
-use synth::audit::{Ratings, Scale, Weights, interpretation};
-use synth::io::votes::load_crowd;
+use synth::audit::{Consensus, Ratings, Scale, Weights, interpretation};
+use synth::core::{ClassId, Dataset, LabelModel};
+use synth::io::votes::{Crowd, load_crowd};
+use synth::io::{RecordWriter, Vectors};
+use synth::label::{ClassBalance, Gold, Method};
 
-use crate::args::{AgreementArgs, Common};
+use crate::args::{AgreementArgs, Common, ConsensusKind};
+use crate::errors::{hinted, unboxed};
 use crate::progress::Progress;
 use crate::table::{counted, plain, trimmed};
 use crate::{inputs, output};
@@ -26,9 +33,40 @@ struct Summary {
     fleiss_kappa: Option<f64>,
     /// Why there is no Fleiss' kappa.
     no_fleiss: Option<String>,
-    /// What the alpha of names, or Fleiss' kappa, is called.
+    /// What the alpha of names is called.
     interpretation: Option<&'static str>,
     pairs: Vec<Pair>,
+    /// With `--consensus`.
+    consensus: Option<ConsensusSummary>,
+}
+
+#[derive(Serialize)]
+struct ConsensusSummary {
+    by: &'static str,
+    /// How much the classifier counts beside annotators, of which one who is always right counts 1.
+    classifier_weight: Option<f64>,
+    /// The best first.
+    annotators: Vec<AnnotatorSummary>,
+    /// Items where one more label is worth most.
+    relabel_first: Vec<Item>,
+    out: PathBuf,
+}
+
+#[derive(Serialize)]
+struct AnnotatorSummary {
+    annotator: String,
+    labels: usize,
+    /// How probable their labels are on average.
+    quality: Option<f64>,
+    /// With the consensus, on items that others labelled, too.
+    agreement: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    item: String,
+    label: String,
+    quality: f64,
 }
 
 #[derive(Serialize)]
@@ -54,11 +92,20 @@ struct Pair {
 const SHOWN: usize = 30;
 
 pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
+    if args.consensus.as_deref() == Some(Path::new("-")) {
+        return Err(hinted(
+            "the consensus and the agreement both go to stdout",
+            "name a file: --consensus consensus.csv",
+        ));
+    }
     let summary = inputs::on_threads(common, || agreement(args))?;
     if common.json {
         output::json(&summary)?;
     } else {
         output::print(&render(&summary))?;
+        if let Some(consensus) = &summary.consensus {
+            progress.note(&format!("wrote {}", consensus.out.display()));
+        }
         if summary.pairs.len() > SHOWN {
             progress.note(&format!("{} more pairs: --json has all", summary.pairs.len() - SHOWN));
         }
@@ -68,7 +115,9 @@ pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result
 
 fn agreement(args: &AgreementArgs) -> Result<Summary> {
     let classes = inputs::given_classes(&args.classes)?;
-    let matrix = load_crowd(&args.file, classes.as_ref())?.matrix;
+    let crowd = load_crowd(&args.file, classes.as_ref())?;
+    let consensus = args.consensus.as_ref().map(|out| consensus(args, out, &crowd)).transpose()?;
+    let matrix = crowd.matrix;
     let (n, m) = (matrix.n_rows(), matrix.n_lfs());
     let cells = (0..n).flat_map(|row| (0..m).map(move |worker| (row, worker)));
     let cells = cells.map(|(row, worker)| matrix.vote(row, worker).map(|class| class.index() as u32)).collect();
@@ -117,11 +166,83 @@ fn agreement(args: &AgreementArgs) -> Result<Summary> {
         annotators: matrix.lf_names().to_vec(),
         classes: names.to_vec(),
         ratings: votes.iter().flatten().filter(|voted| **voted).count(),
-        interpretation: fleiss_kappa.or(alpha.nominal).map(interpretation),
+        interpretation: alpha.nominal.map(interpretation),
         alpha,
         fleiss_kappa,
         no_fleiss,
         pairs,
+        consensus,
+    })
+}
+
+/// Finds the consensus and writes it.
+fn consensus(args: &AgreementArgs, out: &Path, crowd: &Crowd) -> Result<ConsensusSummary> {
+    let matrix = &crowd.matrix;
+    let kind = args.method.unwrap_or(match args.probs {
+        Some(_) => ConsensusKind::Crowdlab,
+        None => ConsensusKind::DawidSkene,
+    });
+    let by_model = |method: Method| -> Result<Consensus> {
+        let fit = method.fit(matrix.patterns(), &Gold::none(), &ClassBalance::Estimate)?;
+        let soft = fit.model.predict(matrix).map_err(unboxed)?;
+        Ok(Consensus::by_model(matrix, soft.to_array().view())?)
+    };
+    let (by, consensus) = match (kind, &args.probs) {
+        (ConsensusKind::Majority, None) => ("majority", by_model(Method::Majority)?),
+        (ConsensusKind::DawidSkene, None) => ("dawid-skene", by_model(Method::DawidSkene)?),
+        (ConsensusKind::Crowdlab, Some(path)) => {
+            let probs = Vectors::open("probs", path)?.all()?;
+            ("crowdlab", Consensus::with_classifier(matrix, probs.view())?)
+        }
+        (ConsensusKind::Crowdlab, None) => {
+            return Err(hinted(
+                "`--method crowdlab` needs a classifier",
+                "name what it says of the items: --probs probs.npy",
+            ));
+        }
+        (_, Some(_)) => {
+            return Err(hinted(
+                "`--probs` means nothing without a classifier's vote",
+                "use --method crowdlab, or leave --probs out",
+            ));
+        }
+    };
+    let name = |class: ClassId| matrix.classes().name(class).to_owned();
+    let n_votes = (0..matrix.n_rows()).map(|row| matrix.votes(row).len() as u64);
+    let columns: [(&str, ArrayRef); 4] = [
+        ("item", Arc::new(StringArray::from_iter_values(&crowd.items))),
+        ("label", Arc::new(StringArray::from_iter_values(consensus.labels.iter().map(|label| name(*label))))),
+        ("quality", Arc::new(Float64Array::from_iter_values(consensus.quality.iter().copied()))),
+        ("n_votes", Arc::new(UInt64Array::from_iter_values(n_votes))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let mut writer = RecordWriter::create(out, &batch.schema())?;
+    writer.write(&Dataset::new(batch))?;
+    writer.finish()?;
+    let mut annotators: Vec<AnnotatorSummary> = matrix
+        .lf_names()
+        .iter()
+        .zip(&consensus.annotators)
+        .map(|(annotator, found)| AnnotatorSummary {
+            annotator: annotator.clone(),
+            labels: found.n,
+            quality: found.quality,
+            agreement: found.agreement,
+        })
+        .collect();
+    // Sorting keeps the order of equals.
+    annotators.sort_by(|a, b| b.quality.unwrap_or(0.0).total_cmp(&a.quality.unwrap_or(0.0)));
+    let item = |row: usize| Item {
+        item: crowd.items[row].clone(),
+        label: name(consensus.labels[row]),
+        quality: consensus.quality[row],
+    };
+    Ok(ConsensusSummary {
+        by,
+        classifier_weight: consensus.classifier_weight,
+        annotators,
+        relabel_first: consensus.relabel_first().into_iter().take(SHOWN).map(item).collect(),
+        out: out.to_owned(),
     })
 }
 
@@ -145,6 +266,21 @@ fn render(summary: &Summary) -> String {
     text.push_str(&format!("{called}\nFleiss' kappa         {}\n", shown(summary.fleiss_kappa)));
     if let Some(why) = &summary.no_fleiss {
         text.push_str(&format!("  {why}\n"));
+    }
+    if let Some(consensus) = &summary.consensus {
+        text.push_str(&format!("\nconsensus by {}\n", consensus.by));
+        let mut table = plain(&["annotator", "labels", "quality", "agreement"], 1);
+        for found in consensus.annotators.iter().take(SHOWN) {
+            let quality = [found.quality, found.agreement].map(shown);
+            table.add_row([&found.annotator, &found.labels.to_string(), &quality[0], &quality[1]]);
+        }
+        text.push_str(&trimmed(&table));
+        text.push_str("\nask once more about\n");
+        let mut table = plain(&["item", "label", "quality"], 2);
+        for item in consensus.relabel_first.iter().take(10) {
+            table.add_row([&item.item, &item.label, &format!("{:.3}", item.quality)]);
+        }
+        text.push_str(&trimmed(&table));
     }
     if !summary.pairs.is_empty() {
         let is_weighted = summary.alpha.ordinal.is_some();

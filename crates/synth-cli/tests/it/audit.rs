@@ -256,7 +256,7 @@ fn what_cannot_be_audited() {
       3 (1)
       10 (1)
 
-    not looked at: near copies: there are no texts and no --vectors, or more vectors than can be compared
+    not looked at: near copies: there are no texts and no --vectors
 
     not looked at: label errors: there is nothing to learn from; name --text, --number, --category, --vectors or --probs
 
@@ -284,6 +284,50 @@ fn annotators_agree_or_not() {
 
     annotators        items  agreement  kappa  linear  quadratic
     anna        bert      7      0.714  0.611   0.741      0.854
+    ");
+    assert_snapshot!(project.run("agreement votes.csv --consensus out.csv"), @"
+    exit code: 0
+    ---- stdout ----
+    14 ratings of 7 items by 2 annotators, classes 1, 2, 3, 4
+
+    Krippendorff's alpha  0.634, ordinal 0.856, interval 0.862  (substantial)
+    Fleiss' kappa         0.606
+
+    consensus by dawid-skene
+    annotator  labels  quality  agreement
+    bert            7    0.798      0.857
+    anna            7    0.765      0.857
+
+    ask once more about
+    item  label  quality
+    f     1        0.460
+    b     3        0.581
+    e     2        0.871
+    a     1        0.895
+    g     4        0.910
+    c     3        0.938
+    d     3        0.938
+
+    annotators        items  agreement  kappa  linear  quadratic
+    anna        bert      7      0.714  0.611   0.741      0.854
+    ---- stderr ----
+    wrote out.csv
+    ");
+    assert_snapshot!(project.read("out.csv"), @"
+    item,label,quality,n_votes
+    a,1,0.8949567272932323,2
+    b,3,0.5805957466985118,2
+    c,3,0.9378301874005419,2
+    d,3,0.9378301874005419,2
+    e,2,0.8714315153619955,2
+    f,1,0.46012303204859883,2
+    g,4,0.9097541051740732,2
+    ");
+    assert_snapshot!(project.run("agreement votes.csv --consensus out.csv --method crowdlab"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--method crowdlab` needs a classifier
+    hint: name what it says of the items: --probs probs.npy
     ");
     project.file("missing.csv", csv + "a,carla,1\n");
     assert_snapshot!(project.run("agreement missing.csv"), @"
