@@ -33,6 +33,9 @@ pub struct AuditArgs {
     /// Vectors beside the records, as `synth embed` writes them: to learn from, for outliers and near copies
     #[arg(long, value_name = "FILE.npy")]
     pub vectors: Option<PathBuf>,
+    /// The field that names a picture's file, from the folder of the records: the page shows it, and what cannot be read is odd
+    #[arg(long, value_name = "FIELD")]
+    pub image: Option<String>,
     /// The field that tells training records from test records; no copy may be in both [default: split, if there is one]
     #[arg(long, value_name = "FIELD")]
     pub split: Option<String>,
@@ -80,6 +83,7 @@ impl AuditArgs {
             number: Vec::new(),
             category: Vec::new(),
             vectors: None,
+            image: None,
             split: None,
             before: None,
             rule: RuleKind::PruneByNoiseRate,

@@ -15,6 +15,7 @@ use synth::io::gold::GoldColumn;
 use synth::io::{Reader, Vectors};
 use synth::learn::{Evaluation, FeatureSpec, Features, TextSpec, Trainer, one_hot};
 
+use super::pictures::thumbnail;
 use super::records::Records;
 use crate::args::AuditArgs;
 use crate::errors::{hinted, unboxed};
@@ -187,10 +188,17 @@ impl Findings {
         let outliers = outliers(args, records, &mut skipped)?;
         let texts: Vec<Option<&str>> = records.texts.iter().map(Option::as_deref).collect();
         let odd = if records.text_field.is_some() { odd_texts(&texts) } else { Vec::new() };
-        let odd_texts: Vec<Odd> = odd
+        let mut odd_texts: Vec<Odd> = odd
             .into_iter()
             .map(|odd| Odd { row: odd.row, id: records.ids[odd.row].clone(), what: odd.what.name() })
             .collect();
+        for (row, path) in records.pictures.iter().enumerate() {
+            progress.check()?;
+            let is_picture = path.as_deref().is_some_and(|path| thumbnail(path).is_ok());
+            if !is_picture {
+                odd_texts.push(Odd { row, id: records.ids[row].clone(), what: "no picture" });
+            }
+        }
         let numbers: Vec<usize> = records.labels.iter().flatten().map(|class| class.index()).collect();
         let order = label_order(&numbers).map(|order| Order {
             runs: order.runs,

@@ -4,5 +4,6 @@ pub mod findings;
 pub mod label_studio;
 pub mod mend;
 pub mod page;
+pub mod pictures;
 pub mod records;
 pub mod summary;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use synth::io::AtomicFile;
 
 use super::findings::Findings;
+use super::pictures::thumbnail;
 use super::records::Records;
 use super::summary::shortened;
 use crate::plots::{self, Bars, Confusion, Reliability};
@@ -30,6 +31,8 @@ struct Shown<'a> {
     about: String,
     score: String,
     text: String,
+    /// As a data URL; empty where there is none.
+    picture: String,
 }
 
 /// Copies of one another that are shown together.
@@ -77,6 +80,8 @@ fn render(findings: &Findings, records: &Records) -> Result<String> {
         about,
         score,
         text: shortened(records.texts[row].as_deref().unwrap_or_default(), TEXT),
+        // One that cannot be read is among the odd ones.
+        picture: records.pictures.get(row).and_then(|path| thumbnail(path.as_deref()?).ok()).unwrap_or_default(),
     };
     let labels = findings.labels.as_ref();
     let errors: Vec<Shown<'_>> = labels

@@ -1,5 +1,7 @@
 //! The records under audit, as far as an audit looks at them.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use ndarray::Array2;
 use synth::core::{ClassId, ClassSet};
@@ -8,7 +10,7 @@ use synth::io::ids::IdColumn;
 use synth::io::{Reader, Vectors};
 
 use crate::args::AuditArgs;
-use crate::config::Config;
+use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
 use crate::generation::material::{text_field, values};
 use crate::inputs;
@@ -29,6 +31,8 @@ pub struct Records {
     /// Values of the field of splits, and of those with few values, by field.
     pub categories: Vec<(String, Vec<Option<String>>)>,
     pub split: Option<Vec<Option<String>>>,
+    /// Where the picture of each record is; empty without a field.
+    pub pictures: Vec<Option<PathBuf>>,
     /// Fields of numbers, `[n, fields]`; NaN where there is none.
     pub numbers: Array2<f64>,
     pub vectors: Option<Array2<f64>>,
@@ -58,7 +62,7 @@ impl Records {
                 ClassSet::new(names)?
             }
         };
-        let not = [args.records.id(config), Some(&*label_field)];
+        let not = [args.records.id(config), Some(&*label_field), args.image.as_deref()];
         let text_field = match (&args.text, text_field(&schema, args.text.as_deref(), &not)) {
             (_, Ok(field)) => Some(field),
             (Some(_), Err(error)) => return Err(error),
@@ -77,10 +81,13 @@ impl Records {
             texts: Vec::new(),
             categories: args.category.iter().map(|field| (field.clone(), Vec::new())).collect(),
             split: split_field.as_ref().map(|_| Vec::new()),
+            pictures: Vec::new(),
             numbers: Array2::zeros((0, args.number.len())),
             vectors: None,
             missing: field_names.iter().map(|name| (name.clone(), 0)).collect(),
         };
+        let files = or_file(&args.records.data, &config.data.files);
+        let folder = files.first().and_then(|path| path.parent()).unwrap_or(Path::new("")).to_owned();
         let mut numbers = Vec::new();
         for batch in inputs::with_vectors(reader, &[], progress)? {
             let batch = batch.map_err(unboxed)?;
@@ -106,6 +113,10 @@ impl Records {
             }
             if let (Some(field), Some(split)) = (&split_field, &mut records.split) {
                 split.extend(texts_of(field)?);
+            }
+            if let Some(field) = &args.image {
+                let path = |name: Option<String>| name.map(|name| folder.join(name));
+                records.pictures.extend(texts_of(field)?.into_iter().map(path));
             }
             for (field, all) in &mut records.categories {
                 all.extend(texts_of(field)?);

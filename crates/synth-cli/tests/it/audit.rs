@@ -389,3 +389,48 @@ fn annotators_agree_or_not() {
     error: `n_annotators` is 1, expected two or more, who can agree
     ");
 }
+
+#[cfg(feature = "neural")]
+#[test]
+fn pictures_are_shown() {
+    use synth::image::Picture;
+
+    let project = Project::empty();
+    std::fs::create_dir(project.path("data")).unwrap();
+    let mut rows = Vec::new();
+    for i in 0..24u8 {
+        let picture = Picture::from_rgb(300, 200, vec![10 * i; 300 * 200 * 3]).unwrap();
+        std::fs::write(project.path(&format!("data/{i}.png")), picture.to_png(&[])).unwrap();
+        // How light it is tells its label, but for one.
+        let label = if (i >= 12) == (i != 20) { "light" } else { "dark" };
+        rows.push(serde_json::json!({ "id": i, "file": format!("{i}.png"), "light": i, "label": label }).to_string());
+    }
+    project.file("data/5.png", "no picture");
+    project.file("data/rows.jsonl", rows.join("\n"));
+    let args = "audit --data data/rows.jsonl --image file --number light --report page.html";
+    assert_snapshot!(project.run(args), @"
+    exit code: 1
+    ---- stdout ----
+    24 records, 24 with a label
+    quality 98 = 100 x (completeness 1.000 x balance 0.995 x label quality 0.958)^(1/3)
+
+    1 label is likely wrong, by prune-by-noise-rate (cross-validation, 5 folds)
+      id  label  rather  text  self-confidence
+      20  dark   light                   0.017
+
+    estimated among all records:
+      labelled  are    records
+      dark      light        1
+
+    0 outliers by isolation forest of light, above .65
+
+    1 text is odd:
+      5 (no picture)
+
+    not looked at: near copies: there are no texts and no --vectors
+    ---- stderr ----
+    wrote page.html
+    ");
+    let page = project.read("page.html");
+    assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 1, "the label that is likely wrong");
+}
