@@ -37,7 +37,7 @@ pub use consensus::{AnnotatorQuality, Consensus};
 pub use contract::{
     BrokenRule, Contract, ContractCheck, CopiesContract, FieldContract, FieldType, Freshness, LabelContract, micros_of,
 };
-pub use duplicates::{CopyGroups, TextCopy, copies_of_texts, cosine_pairs, likely_cosine_pairs};
+pub use duplicates::{CopyGroups, CopyGroupsBuilder, TextCopy, copies_of_texts, cosine_pairs, likely_cosine_pairs};
 pub use error::AuditError;
 pub use label_errors::{
     ClassHealth, ConfidentJoint, DatasetHealth, LabelScore, LabeledProbs, NoiseEstimate, PairHealth, SelectionRule,

@@ -51,6 +51,11 @@ impl GoldColumn {
         Ok(Self { field: field.to_owned(), classes: classes.clone(), by_index })
     }
 
+    /// How a class stands in the field: its name, or its index.
+    pub fn written(&self, class: ClassId) -> String {
+        if self.by_index { class.index().to_string() } else { self.classes.name(class).to_owned() }
+    }
+
     /// The gold label of each record of a batch.
     ///
     /// # Errors

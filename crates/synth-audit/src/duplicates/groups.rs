@@ -20,20 +20,9 @@ pub struct CopyGroups {
 impl CopyGroups {
     /// Puts pairs of copies among `n` rows together, in whatever order they come. Pairs with other rows are left out.
     pub fn of(n: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
-        let mut parents: Vec<usize> = (0..n).collect();
-        for (one, other) in pairs {
-            if one < n && other < n {
-                let (one, other) = (root(&mut parents, one), root(&mut parents, other));
-                // The first row of a group stands for it.
-                parents[one.max(other)] = one.min(other);
-            }
-        }
-        let mut by_root: Vec<Vec<usize>> = vec![Vec::new(); n];
-        for row in 0..n {
-            let root = root(&mut parents, row);
-            by_root[root].push(row);
-        }
-        Self { groups: by_root.into_iter().filter(|group| group.len() > 1).collect() }
+        let mut joined = CopyGroupsBuilder::new(n);
+        pairs.into_iter().for_each(|(one, other)| joined.join(one, other));
+        joined.finish()
     }
 
     /// The groups of two rows or more, rows in ascending order, groups by their first row.
@@ -57,6 +46,41 @@ impl CopyGroups {
             of_group.any(|key| Some(key) != first)
         };
         self.groups.iter().map(Vec::as_slice).filter(is_mixed).collect()
+    }
+}
+
+/// Puts pairs of copies together as they come, so that nobody need keep them: of n rows that are all the same there are
+/// n² / 2.
+#[derive(Debug, Clone)]
+pub struct CopyGroupsBuilder {
+    /// An earlier row of the same group, or the row itself.
+    parents: Vec<usize>,
+}
+
+impl CopyGroupsBuilder {
+    /// Of so many rows, none of which is a copy yet.
+    pub fn new(n: usize) -> Self {
+        Self { parents: (0..n).collect() }
+    }
+
+    /// One row is a copy of another; nothing happens if there is no such row.
+    pub fn join(&mut self, one: usize, other: usize) {
+        if one.max(other) < self.parents.len() {
+            let (one, other) = (root(&mut self.parents, one), root(&mut self.parents, other));
+            // The first row of a group stands for it.
+            self.parents[one.max(other)] = one.min(other);
+        }
+    }
+
+    /// The groups.
+    pub fn finish(mut self) -> CopyGroups {
+        let n = self.parents.len();
+        let mut by_root: Vec<Vec<usize>> = vec![Vec::new(); n];
+        for row in 0..n {
+            let root = root(&mut self.parents, row);
+            by_root[root].push(row);
+        }
+        CopyGroups { groups: by_root.into_iter().filter(|group| group.len() > 1).collect() }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{AuditError, Number};
 const RECALL: f64 = 0.99;
 /// Rows of one cell that each is compared with: those that follow it. Of more copies than that, each is still found to be
 /// a copy of some, so that groups stay whole.
-const COMPARED: usize = 512;
+const COMPARED: usize = 64;
 /// Bits of a cell's number, at most.
 const MOST_BITS: u32 = 24;
 /// Times that all points are put into cells, at most.

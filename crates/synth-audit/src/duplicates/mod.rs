@@ -6,6 +6,6 @@ mod hyperplanes;
 mod texts;
 
 pub use cosine::cosine_pairs;
-pub use groups::CopyGroups;
+pub use groups::{CopyGroups, CopyGroupsBuilder};
 pub use hyperplanes::likely_cosine_pairs;
 pub use texts::{TextCopy, copies_of_texts};

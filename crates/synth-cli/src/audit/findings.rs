@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 use synth::audit::{
-    CopyGroups, IsolationForest, IsolationForestSettings, LabelScore, LabeledProbs, Neighbours, QualityScore,
-    SelectionRule, copies_of_texts, cosine_pairs, evenness, label_drift, label_order, likely_cosine_pairs,
-    local_outlier_factors, odd_texts, weak_slices,
+    CopyGroups, CopyGroupsBuilder, IsolationForest, IsolationForestSettings, LabelScore, LabeledProbs, Neighbours,
+    QualityScore, SelectionRule, copies_of_texts, cosine_pairs, evenness, label_drift, label_order,
+    likely_cosine_pairs, local_outlier_factors, odd_texts, weak_slices,
 };
 use synth::core::{ClassId, ClassSet};
 use synth::io::gold::GoldColumn;
@@ -337,6 +337,9 @@ fn labels(
     };
     let given: Vec<ClassId> = records.labels.iter().flatten().copied().collect();
     let probs = probs.select(Axis(0), labelled);
+    let labeled = LabeledProbs::new(&given, probs.view())
+        .map_err(|error| located(error, labelled))
+        .context("cannot judge labels by these probabilities")?;
     let evaluation = Evaluation::of(probs.view(), &given, args.seed)?;
     let most =
         counts(&records.labels, records.classes.len()).into_iter().max().unwrap_or(0) as f64 / given.len() as f64;
@@ -349,9 +352,6 @@ fn labels(
         ));
         return Ok(None);
     }
-    let labeled = LabeledProbs::new(&given, probs.view())
-        .map_err(|error| located(error, labelled))
-        .context("cannot judge labels by these probabilities")?;
     let (rule, score) = (SelectionRule::from(args.rule), LabelScore::from(args.score));
     let joint = labeled.confident_joint();
     let ranked = labeled.ranked(&labeled.label_errors(&joint, rule), score);
@@ -415,13 +415,13 @@ fn located(error: synth::audit::AuditError, labelled: &[usize]) -> synth::audit:
 fn copies(args: &AuditArgs, records: &Records, skipped: &mut Vec<String>) -> Result<Option<CopyFindings>> {
     let n = records.n_rows();
     let (by, at_least, groups) = if let Some(vectors) = &records.vectors {
-        let mut pairs = Vec::new();
-        let add = |one, other, _| pairs.push((one, other));
+        let mut joined = CopyGroupsBuilder::new(n);
+        let add = |one, other, _| joined.join(one, other);
         match n <= MANY_POINTS {
             true => cosine_pairs(vectors.view(), args.cosine, add)?,
             false => likely_cosine_pairs(vectors.view(), args.cosine, args.seed, add)?,
         }
-        ("vectors", args.cosine, CopyGroups::of(n, pairs))
+        ("vectors", args.cosine, joined.finish())
     } else if records.text_field.is_some() {
         let texts: Vec<&str> = records.texts.iter().map(|text| text.as_deref().unwrap_or_default()).collect();
         let copies = copies_of_texts(&texts, args.similarity)?;

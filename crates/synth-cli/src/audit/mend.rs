@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_cast::CastOptions;
 use arrow_schema::{DataType, Field, Schema};
 use serde::Serialize;
 use synth::batches;
 use synth::core::Dataset;
+use synth::io::gold::GoldColumn;
 use synth::io::{AtomicFile, Reader, RecordWriter};
 
 use super::findings::Findings;
@@ -36,7 +38,8 @@ struct Change<'a> {
 struct Plan<'a> {
     changes: Vec<Change<'a>>,
     dropped: BTreeMap<usize, ()>,
-    labels: BTreeMap<usize, &'a str>,
+    /// As they are written in the field.
+    labels: BTreeMap<usize, String>,
     weights: BTreeMap<usize, f64>,
 }
 
@@ -61,7 +64,8 @@ pub fn write(
             "bring the labels into a field of their own, or use --fix drop",
         ));
     }
-    let plan = plan(fix, findings, records);
+    let gold = GoldColumn::find(&schema, &records.label_field, &records.classes)?;
+    let plan = plan(fix, findings, records, &gold);
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     if fix == FixKind::Weight {
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Float64, false)));
@@ -107,7 +111,7 @@ pub fn write(
     Ok((plan.changes.len(), path))
 }
 
-fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records) -> Plan<'a> {
+fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records, gold: &GoldColumn) -> Plan<'a> {
     let mut plan = Plan::default();
     for error in findings.labels.iter().flat_map(|labels| &labels.errors) {
         let reason =
@@ -118,7 +122,8 @@ fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records) -> Plan<
                 ("dropped", None)
             }
             FixKind::Relabel => {
-                plan.labels.insert(error.row, &error.suggested);
+                let written = records.classes.id(&error.suggested).map(|class| gold.written(class));
+                plan.labels.extend(written.map(|written| (error.row, written)));
                 ("relabelled", Some(error.suggested.clone()))
             }
             FixKind::Weight => {
@@ -165,10 +170,12 @@ fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records) -> Plan<
 }
 
 /// A column of labels, some of them changed, of the type it had.
-fn relabelled(column: &ArrayRef, first: usize, labels: &BTreeMap<usize, &str>) -> Result<ArrayRef> {
+fn relabelled(column: &ArrayRef, first: usize, labels: &BTreeMap<usize, String>) -> Result<ArrayRef> {
     let texts = arrow_cast::cast(column, &DataType::Utf8)?;
     let texts: &StringArray = arrow_array::cast::AsArray::as_string(&texts);
-    let label = |(at, old)| labels.get(&(first + at)).copied().or(old);
+    let label = |(at, old)| labels.get(&(first + at)).map(String::as_str).or(old);
     let changed: StringArray = texts.iter().enumerate().map(label).collect();
-    Ok(arrow_cast::cast(&changed, column.data_type())?)
+    // What cannot be written is an error, not a label that is missing.
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(arrow_cast::cast_with_options(&changed, column.data_type(), &strict)?)
 }

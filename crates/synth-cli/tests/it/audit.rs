@@ -126,6 +126,25 @@ fn what_is_found_is_mended() {
     let change = &rows(&project, "relabelled.csv.changes.jsonl")[0];
     assert_eq!((&change["id"], &change["from"], &change["to"]), (&"m7".into(), &"account".into(), &"billing".into()));
 
+    // Labels that are numbers of classes stay numbers; so do those that are true and false.
+    let numbered: Vec<String> = rows(&project, "mails.jsonl")
+        .into_iter()
+        .map(|mut row| {
+            let class = ["account", "billing", "delivery"].iter().position(|name| row["label"] == *name).unwrap();
+            row["flag"] = (class == 1).into();
+            row["label"] = class.into();
+            row.to_string()
+        })
+        .collect();
+    project.file("numbered.jsonl", numbered.join("\n"));
+    let args = "audit --data numbered.jsonl --quiet --fix relabel --out again.jsonl --text text";
+    project.run(&format!("{args} --classes account,billing,delivery"));
+    let again = rows(&project, "again.jsonl");
+    assert_eq!((&again[7]["label"], again.len()), (&1.into(), 120));
+    assert!(again.iter().all(|row| row["label"].is_u64()));
+    project.run(&format!("{args} --label flag"));
+    assert!(rows(&project, "again.jsonl").iter().all(|row| row["flag"].is_boolean()));
+
     found(&project, "--fix weight --out weighed.jsonl");
     let weighed = rows(&project, "weighed.jsonl");
     let weight = |row: usize| weighed[row]["weight"].as_f64().unwrap();
@@ -379,7 +398,8 @@ fn annotators_agree_or_not() {
           "linear": null,
           "quadratic": null
         }
-      ]
+      ],
+      "consensus": null
     }
     "#);
     project.file("alone.csv", "item,worker,label\na,x,1\nb,x,0\n");
