@@ -13,10 +13,11 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
     if let Some(labels) = &findings.labels {
         let n = labels.errors.len();
         text.push_str(&format!(
-            "\n{} likely wrong, by {} ({})\n",
+            "\n{} likely wrong, by {} ({}, which agrees with {:.1} % of the labels)\n",
             counted(n as u64, "label is", "labels are"),
             labels.rule,
-            labels.probabilities
+            labels.probabilities,
+            100.0 * labels.evaluation.accuracy.value
         ));
         let mut table = plain(&["id", "label", "rather", "text", labels.score], 4);
         for error in labels.errors.iter().take(LISTED) {

@@ -48,7 +48,7 @@ fn what_is_planted_is_found() {
     120 records, 120 with a label
     quality 98 = 100 x (completeness 0.998 x balance 0.996 x uniqueness 0.983 x label quality 0.950)^(1/4)
 
-    6 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds)
+    6 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 93.3 % of the labels)
       id   label    rather    text                                              self-confidence
       m43  billing  account   <script>alert('my login')</script> and the pass…            0.000
       m60  billing  delivery  the courier and my courier number 1: it is wron…            0.037
@@ -434,7 +434,7 @@ fn pictures_are_shown() {
     24 records, 24 with a label
     quality 98 = 100 x (completeness 1.000 x balance 0.995 x label quality 0.958)^(1/3)
 
-    1 label is likely wrong, by prune-by-noise-rate (cross-validation, 5 folds)
+    1 label is likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 91.7 % of the labels)
       id  label  rather  text  self-confidence
       20  dark   light                   0.017
 
