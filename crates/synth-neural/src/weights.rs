@@ -1,18 +1,19 @@
 //! The tensors of a model, from a file of safetensors or of PyTorch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::pickle::{Object, PthTensors, Stack};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use serde::Deserialize;
 use synth_core::BoxError;
 
 use crate::NeuralError;
 use crate::hub::OnDownload;
-use crate::model_folder::{ModelFolder, read};
+use crate::model_folder::ModelFolder;
 
 /// The tensors of a model by name, as 32-bit numbers on the processor, each of which is finite.
 pub(crate) struct Weights {
@@ -129,9 +130,55 @@ impl<E: Into<BoxError>> From<E> for Problem {
     }
 }
 
+/// What the header of a file of safetensors says of a tensor.
+#[derive(Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    /// Where its bytes begin and end, behind the header.
+    data_offsets: [u64; 2],
+}
+
+/// A file of safetensors: eight bytes with the length of the header, the header in JSON, and the numbers. Read tensor by
+/// tensor, as the file as a whole beside its tensors takes twice the memory: 20 GB for the network of XL.
 fn of_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, Problem> {
-    let bytes = read(path).map_err(Problem::Whole)?;
-    Ok(candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?.into_iter().collect())
+    /// No model has as long a header.
+    const LONGEST: u64 = 1 << 27;
+    let whole = |source| Problem::Whole(NeuralError::File { what: "read", path: path.to_owned(), source });
+    let mut file = File::open(path).map_err(whole)?;
+    let size = file.metadata().map_err(whole)?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| "it is too short for weights")?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST || length + 8 > size {
+        return Err(format!("its header takes {length} bytes, and there are {size}").into());
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).map_err(whole)?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)?;
+    let (start, mut tensors) = (8 + length, Vec::with_capacity(header.len()));
+    for (name, entry) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
+        let Entry { dtype, shape, data_offsets: [from, to] } = serde_json::from_value(entry)?;
+        let dtype = match dtype.as_str() {
+            "F64" => DType::F64,
+            "F32" => DType::F32,
+            "F16" => DType::F16,
+            "BF16" => DType::BF16,
+            // Counters and masks that go with some layers are no weights.
+            "I8" | "I16" | "I32" | "I64" | "U8" | "U16" | "U32" | "U64" | "BOOL" => continue,
+            other => return Err(format!("the tensor `{name}` holds numbers of the type {other}").into()),
+        };
+        let n = shape.iter().try_fold(dtype.size_in_bytes(), |n, side| n.checked_mul(*side));
+        let n = n.filter(|n| to.checked_sub(from) == Some(*n as u64));
+        let n = n.ok_or_else(|| format!("the tensor `{name}` of {shape:?} takes other than {from} to {to} bytes"))?;
+        if start.checked_add(to).is_none_or(|end| end > size) {
+            return Err(format!("it is cut off: the tensor `{name}` ends at byte {to} behind the header").into());
+        }
+        let mut bytes = vec![0; n];
+        file.seek(SeekFrom::Start(start + from)).and_then(|_| file.read_exact(&mut bytes)).map_err(whole)?;
+        tensors.push((name, Tensor::from_raw_buffer(&bytes, dtype, &shape, &Device::Cpu)?));
+    }
+    Ok(tensors)
 }
 
 /// What the files that `torch.save` writes of weights build: nothing of it runs code.

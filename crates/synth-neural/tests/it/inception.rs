@@ -122,3 +122,39 @@ fn features_are_those_of_pytorch_fid() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "it has no tensor `Mixed_7c.branch_pool.bn.bias`, of [192]");
 }
+
+#[test]
+fn damaged_safetensors_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let refused = |header: &str, numbers: usize| {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(vec![0; numbers]);
+        fs::write(&path, bytes).unwrap();
+        let error = Inception::open(&path, synth_neural::Device::Cpu).unwrap_err();
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    let tensor = |dtype: &str, shape: &str, to: u64| {
+        format!(
+            r#"{{"__metadata__": {{"format": "pt"}}, "a": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [0, {to}]}}}}"#
+        )
+    };
+    assert_eq!(
+        refused(&tensor("F32", "[2, 2]", 16), 12),
+        "it is cut off: the tensor `a` ends at byte 16 behind the header"
+    );
+    assert_eq!(refused(&tensor("F32", "[2, 3]", 16), 16), "the tensor `a` of [2, 3] takes other than 0 to 16 bytes");
+    let large = format!("[{0}, {0}]", usize::MAX);
+    assert!(refused(&tensor("F16", &large, 16), 16).ends_with("takes other than 0 to 16 bytes"));
+    assert_eq!(refused(&tensor("F4", "[1]", 1), 1), "the tensor `a` holds numbers of the type F4");
+    // What is read in full lacks what the network needs; counters are left out.
+    for dtype in ["F32", "I32"] {
+        assert!(refused(&tensor(dtype, "[4]", 16), 16).starts_with("it has no tensor `Conv2d_1a_3x3"));
+    }
+    assert!(!refused("{", 0).is_empty() && !refused(r#"{"a": 1}"#, 0).is_empty());
+    fs::write(&path, [255; 8]).unwrap();
+    let error = Inception::open(&path, synth_neural::Device::Cpu).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, format!("its header takes {} bytes, and there are 8", u64::MAX));
+}
