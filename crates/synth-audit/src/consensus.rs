@@ -168,10 +168,7 @@ fn check(votes: &LabelMatrix, probs: ArrayView2<'_, f64>) -> Result<(), AuditErr
     if probs.ncols() != votes.n_classes() {
         return Err(AuditError::Rows { what: "classes", got: probs.ncols(), expected: votes.n_classes() });
     }
-    match probs.indexed_iter().find(|(_, p)| !(0.0..=1.0).contains(*p)) {
-        Some(((row, _), value)) => Err(AuditError::NotAProbability { row, value: *value }),
-        None => Ok(()),
-    }
+    crate::label_errors::check_distributions(probs)
 }
 
 /// What most annotators say of an item; of several classes the one that the classifier holds for the most probable.

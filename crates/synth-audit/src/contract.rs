@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use arrow_array::cast::AsArray;
+use arrow_schema::DataType;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use regex::Regex;
@@ -243,7 +245,7 @@ impl<'a> ContractCheck<'a> {
     /// Begins a check.
     ///
     /// # Errors
-    /// A regular expression of the contract that is none.
+    /// A regular expression of the contract that is none; a share that is not from 0 to 1.
     pub fn new(contract: &'a Contract) -> Result<Self, AuditError> {
         let field = |(name, contract): (&'a String, &'a FieldContract)| {
             let pattern = contract.matches.as_deref().map(Regex::new).transpose();
@@ -253,6 +255,16 @@ impl<'a> ContractCheck<'a> {
             let (missing, broken, seen) = (Found::default(), BTreeMap::new(), HashSet::new());
             Ok(FieldCheck { name, contract, pattern, values, exists: false, missing, broken, seen })
         };
+        let label = contract.label.as_ref();
+        let shares = contract.fields.values().filter_map(|field| Some(("missing", field.missing?)));
+        let shares = shares.chain(label.and_then(|label| Some(("errors", label.errors?))));
+        let mut shares = shares.chain(contract.copies.as_ref().map(|copies| ("most", copies.most)));
+        if let Some((name, share)) = shares.find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            return Err(AuditError::Setting { name, value: share.to_string(), expected: "a share from 0 to 1" });
+        }
+        if let Some(days) = contract.freshness.as_ref().map(|freshness| freshness.days).filter(|days| days.is_nan()) {
+            return Err(AuditError::Setting { name: "days", value: days.to_string(), expected: "a number" });
+        }
         let fields = contract.fields.iter().map(field).collect::<Result<_, AuditError>>()?;
         Ok(Self { contract, fields, n: 0, newest: None })
     }
@@ -293,7 +305,7 @@ impl<'a> ContractCheck<'a> {
             let problem = match self.newest {
                 None => Some("no record has a point in time".to_owned()),
                 Some(newest) => {
-                    let age = (now - newest) as f64 / DAY;
+                    let age = now.saturating_sub(newest) as f64 / DAY;
                     (age > *days).then(|| format!("the newest record is {age:.1} days old, expected at most {days}"))
                 }
             };
@@ -311,6 +323,9 @@ impl FieldCheck<'_> {
         };
         self.exists = true;
         let contract = self.contract;
+        let is_integer = column.array().data_type().is_integer();
+        let whole_numbers = is_integer.then(|| arrow_cast::cast(column.array(), &DataType::Utf8).ok()).flatten();
+        let whole_numbers = whole_numbers.as_ref().map(|texts| texts.as_string::<i32>());
         for (row, number) in (0..records.n_rows()).zip(first..) {
             let Some(value) = column.value(row) else {
                 // A list, say, is a value, of no kind that a contract knows.
@@ -335,7 +350,11 @@ impl FieldCheck<'_> {
             {
                 self.breaks("range", number);
             }
-            let text = value.to_string();
+            // Integers of more digits than a float holds stay apart.
+            let text = match &whole_numbers {
+                Some(texts) => texts.value(row).to_owned(),
+                None => value.to_string(),
+            };
             if let (Some([least, most]), Value::Text(text)) = (contract.length, value)
                 && !(least..=most).contains(&text.chars().count())
             {

@@ -74,6 +74,12 @@ pub enum AuditError {
         /// What it is.
         value: f64,
     },
+    /// Coordinates whose squares no number holds.
+    #[error("the coordinates of row {row} are too large to tell distances")]
+    Large {
+        /// The row, from 0.
+        row: usize,
+    },
     /// A contract has a regular expression that is none.
     #[error("what `{field}` is to match is no regular expression: {problem}")]
     Pattern {
@@ -106,6 +112,7 @@ impl AuditError {
             Self::UnequalRatings { .. } => {
                 vec!["use Krippendorff's alpha, which takes what is missing into account".into()]
             }
+            Self::Large { .. } => vec!["scale the points".into()],
             Self::NotFinite { .. } => vec!["fill in or leave out what is missing".into()],
             _ => Vec::new(),
         }

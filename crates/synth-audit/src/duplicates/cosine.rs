@@ -14,10 +14,12 @@ const TALL: usize = 256;
 const WIDE: usize = 1024;
 /// What 32 bits lose in a product of unit vectors, at most.
 const LOSS: f32 = 1e-5;
+/// A cosine may be so much less: vectors that are the same have one a little below 1.
+pub(super) const TOLERANCE: f64 = 1e-6;
 /// From this share of pairs on it is cheaper to take the rest of all pairs of a block than of each alone.
 const MANY: usize = 64;
 
-/// Calls `found` for each pair of rows whose vectors have a cosine of `threshold` or more, with the cosine: by the first
+/// Calls `found` for each pair of rows whose vectors have a cosine of `threshold` or more, within 1e-6, with the cosine: by the first
 /// row, then by the second, which is larger. Vectors of length 0 have no direction and are in no pair.
 ///
 /// In time that grows with the square of the rows; memory is that of the vectors and, for a moment, of a few hundred rows'
@@ -87,8 +89,9 @@ impl Units {
         for (row, vector) in vectors.rows().into_iter().enumerate() {
             let length = vector.iter().map(|x| (*x).into().powi(2)).sum::<f64>().sqrt();
             if !length.is_finite() {
-                let column = vector.iter().position(|x| !(*x).into().is_finite()).unwrap_or(0);
-                return Err(AuditError::NotFinite { row, column, value: vector[column].into() });
+                let column = vector.iter().position(|x| !(*x).into().is_finite());
+                let not_finite = |column: usize| AuditError::NotFinite { row, column, value: vector[column].into() };
+                return Err(column.map_or(AuditError::Large { row }, not_finite));
             }
             let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
             let unit: Vec<f32> = vector.iter().map(|x| ((*x).into() * scale) as f32).collect();
@@ -141,7 +144,7 @@ impl Units {
             }
             for (one, other) in likely {
                 let cosine = self.cosine(one, other);
-                if cosine >= threshold {
+                if cosine >= threshold - TOLERANCE {
                     pairs.push((one as u32, other as u32, cosine));
                 }
             }

@@ -9,8 +9,9 @@
 /// assert_eq!(groups.groups(), [vec![0, 3, 5], vec![1, 2]]);
 /// // One row of each group is enough.
 /// assert_eq!(groups.n_extra(), 3);
-/// // The first group has two labels.
-/// assert_eq!(groups.mixed(&["spam", "ham", "ham", "spam", "ham", "ham"]), [&[0, 3, 5]]);
+/// // The first group has two labels; in the second one is not known.
+/// let labels = [Some("spam"), Some("ham"), None, Some("spam"), None, Some("ham")];
+/// assert_eq!(groups.mixed(&labels), [&[0, 3, 5]]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyGroups {
@@ -35,13 +36,14 @@ impl CopyGroups {
         self.groups.iter().map(|group| group.len() - 1).sum()
     }
 
-    /// The groups whose rows do not all have the same key: by label those whose labels conflict, by split those that leak.
+    /// The groups whose rows have different keys: by label those whose labels conflict, by split those that leak. A row
+    /// without a key contradicts none.
     ///
     /// # Shapes
-    /// `keys: [n]`; rows beyond them are left out.
-    pub fn mixed<K: PartialEq>(&self, keys: &[K]) -> Vec<&[usize]> {
+    /// `keys: [n]`; rows beyond them have none.
+    pub fn mixed<K: PartialEq>(&self, keys: &[Option<K>]) -> Vec<&[usize]> {
         let is_mixed = |group: &&[usize]| {
-            let mut of_group = group.iter().filter_map(|row| keys.get(*row));
+            let mut of_group = group.iter().filter_map(|row| keys.get(*row)?.as_ref());
             let first = of_group.next();
             of_group.any(|key| Some(key) != first)
         };

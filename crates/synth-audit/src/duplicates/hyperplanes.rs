@@ -9,21 +9,22 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::cosine::Units;
+use super::cosine::{TOLERANCE, Units};
 use crate::{AuditError, Number};
 
 /// How probable it is, at least, that a pair at the threshold is found.
 const RECALL: f64 = 0.99;
 /// Rows of one cell that each is compared with: those that follow it. Of more copies than that, each is still found to be
 /// a copy of some, so that groups stay whole.
-const COMPARED: usize = 64;
+const COMPARED: usize = 256;
 /// Bits of a cell's number, at most.
 const MOST_BITS: u32 = 24;
-/// Times that all points are put into cells, at most.
-const MOST_TABLES: usize = 200;
+/// Times that all points are put into cells, at most: cells are larger instead.
+const MOST_TABLES: f64 = 100.0;
 
-/// As [`cosine_pairs`](super::cosine_pairs), in time that grows little faster than the number of rows: of the pairs at the
-/// threshold it finds 99 %, of those above more. What it finds is exact.
+/// As [`cosine_pairs`](super::cosine_pairs), in time that grows little faster than the number of rows where vectors point
+/// anywhere: of the pairs at the threshold it finds 99 %, of those above more. Where very many vectors point nearly the
+/// same way it finds of each some of its copies, not all: enough for groups. What it finds is exact.
 ///
 /// # Shapes
 /// `vectors: [n, d]`
@@ -48,12 +49,15 @@ pub fn likely_cosine_pairs<N: Number>(
 ) -> Result<(), AuditError> {
     super::cosine::check(threshold)?;
     let units = Units::of(vectors)?;
-    // So many bits that cells hold a few points, were these spread evenly.
-    let bits = units.n.ilog2().clamp(4, MOST_BITS);
-    // A plane lies between two points as often as their angle is of half a circle.
-    let same_cell = (1.0 - threshold.min(1.0).acos() / PI).powi(bits as i32);
-    let tables = ((1.0 - RECALL).ln() / (1.0 - same_cell).ln()).ceil();
-    let tables = if tables.is_finite() { (tables as usize).clamp(1, MOST_TABLES) } else { 1 };
+    let tables_of = |bits: u32| {
+        // A plane lies between two points as often as their angle is of half a circle.
+        let same_cell = (1.0 - threshold.min(1.0).acos() / PI).powi(bits as i32);
+        ((1.0 - RECALL).ln() / (1.0 - same_cell).ln()).ceil().max(1.0)
+    };
+    // So many bits that cells hold a few points, were these spread evenly; fewer where that takes too many tables.
+    let most = units.n.ilog2().clamp(1, MOST_BITS);
+    let bits = (1..=most).rev().find(|bits| tables_of(*bits) <= MOST_TABLES).unwrap_or(1);
+    let tables = tables_of(bits).min(MOST_TABLES) as usize;
     let mut pairs: Vec<(u32, u32, f64)> = Vec::new();
     for table in 0..tables {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -64,7 +68,7 @@ pub fn likely_cosine_pairs<N: Number>(
             for (at, (_, one)) in cell.iter().enumerate() {
                 for (_, other) in &cell[at + 1..cell.len().min(at + 1 + COMPARED)] {
                     let cosine = units.cosine(*one as usize, *other as usize);
-                    if cosine >= threshold {
+                    if cosine >= threshold - TOLERANCE {
                         pairs.push((*one, *other, cosine));
                     }
                 }

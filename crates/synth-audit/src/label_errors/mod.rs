@@ -73,35 +73,7 @@ impl<'a, P: Number> LabeledProbs<'a, P> {
         if let Some(row) = labels.iter().position(|label| label.index() >= k) {
             return Err(AuditError::Label { row, label: labels[row].index(), n_classes: k });
         }
-        let is_distribution = |probs: ArrayView1<'_, P>| {
-            // Eight sums, so that no addition waits for the one before.
-            let (mut sums, mut are_in_range) = ([0.0; 8], true);
-            let mut take = |some: &[P]| {
-                for (sum, p) in sums.iter_mut().zip(some) {
-                    let p: f64 = (*p).into();
-                    // Not a number is in no range.
-                    are_in_range &= (0.0..=1.0).contains(&p);
-                    *sum += p;
-                }
-            };
-            match probs.as_slice() {
-                Some(probs) => probs.chunks(8).for_each(&mut take),
-                None => probs.iter().for_each(|p| take(&[*p])),
-            }
-            are_in_range && (sums.iter().sum::<f64>() - 1.0).abs() <= SUM_TOLERANCE
-        };
-        let wrong = (0..n).into_par_iter().with_min_len(CHUNK).find_first(|row| !is_distribution(probs.row(*row)));
-        if let Some(row) = wrong {
-            let mut sum = 0.0;
-            for &p in probs.row(row) {
-                let value: f64 = p.into();
-                if !(0.0..=1.0).contains(&value) {
-                    return Err(AuditError::NotAProbability { row, value });
-                }
-                sum += value;
-            }
-            return Err(AuditError::NotADistribution { row, sum });
-        }
+        check_distributions(probs)?;
         Ok(Self { labels, probs })
     }
 
@@ -158,4 +130,40 @@ pub(crate) fn largest(numbers: impl Iterator<Item = f64>) -> usize {
 /// The class of a column. There are no more columns than classes can be, as labels are among them.
 pub(crate) fn class_id(column: usize) -> ClassId {
     ClassId::new(column.min(usize::from(u16::MAX)) as u16)
+}
+
+/// Whether each row is a distribution: numbers from 0 to 1, within 1e-6, with a sum of 1, within .01.
+pub(crate) fn check_distributions<P: Number>(probs: ArrayView2<'_, P>) -> Result<(), AuditError> {
+    let range = -TOLERANCE..=1.0 + TOLERANCE;
+    let is_distribution = |probs: ArrayView1<'_, P>| {
+        // Eight sums, so that no addition waits for the one before.
+        let (mut sums, mut are_in_range) = ([0.0; 8], true);
+        let mut take = |some: &[P]| {
+            for (sum, p) in sums.iter_mut().zip(some) {
+                let p: f64 = (*p).into();
+                // Not a number is in no range.
+                are_in_range &= range.contains(&p);
+                *sum += p;
+            }
+        };
+        match probs.as_slice() {
+            Some(probs) => probs.chunks(8).for_each(&mut take),
+            None => probs.iter().for_each(|p| take(&[*p])),
+        }
+        are_in_range && (sums.iter().sum::<f64>() - 1.0).abs() <= SUM_TOLERANCE
+    };
+    let wrong =
+        (0..probs.nrows()).into_par_iter().with_min_len(CHUNK).find_first(|row| !is_distribution(probs.row(*row)));
+    if let Some(row) = wrong {
+        let mut sum = 0.0;
+        for &p in probs.row(row) {
+            let value: f64 = p.into();
+            if !range.contains(&value) {
+                return Err(AuditError::NotAProbability { row, value });
+            }
+            sum += value;
+        }
+        return Err(AuditError::NotADistribution { row, sum });
+    }
+    Ok(())
 }

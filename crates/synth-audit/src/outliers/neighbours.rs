@@ -55,6 +55,10 @@ impl Neighbours {
         let d = points.ncols();
         let centred: Vec<f64> = points.rows().into_iter().flat_map(|row| (&row - &mean).to_vec()).collect();
         let squares: Vec<f64> = centred.chunks_exact(d).map(|row| row.iter().map(|x| x * x).sum()).collect();
+        // With room for the square of the difference of two.
+        if let Some(row) = squares.iter().position(|square| *square > f64::MAX / 8.0) {
+            return Err(AuditError::Large { row });
+        }
         let blocks: Vec<usize> = (0..n).step_by(TALL).collect();
         let found = blocks.par_iter().map(|start| of_block(&centred, d, &squares, *start, k)).collect::<Vec<_>>();
         let (rows, distances) = found.into_iter().flatten().unzip();

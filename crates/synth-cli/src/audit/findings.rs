@@ -485,13 +485,17 @@ fn forest(points: &Array2<f64>, seed: u64) -> Result<Vec<f64>> {
     Ok(IsolationForest::of(points.view(), &settings)?.scores(points.view())?)
 }
 
-/// Where the prediction is wrong more often than elsewhere: by the fields with few values, the split and the label.
+/// Where the prediction is wrong more often than elsewhere: by the fields of --category, the split and the label.
 fn weak(records: &Records, labelled: &[usize], is_right: &[bool]) -> Vec<Weak> {
     let mut fields: Vec<(&str, Vec<Option<&str>>)> = Vec::new();
     let of =
         |all: &'_ [Option<String>]| -> Vec<Option<String>> { labelled.iter().map(|row| all[*row].clone()).collect() };
     let categories: Vec<(&str, Vec<Option<String>>)> =
         records.categories.iter().map(|(field, all)| (field.as_str(), of(all))).collect();
+    let split = records.split.as_ref().map(|split| of(split));
+    if let Some(split) = &split {
+        fields.push(("split", split.iter().map(Option::as_deref).collect()));
+    }
     for (field, all) in &categories {
         fields.push((field, all.iter().map(Option::as_deref).collect()));
     }
@@ -516,11 +520,15 @@ fn drift(args: &AuditArgs, records: &Records, counts_now: &[u64], progress: &Pro
     let Some(path) = &args.before else { return Ok(None) };
     let before = crate::generation::material::record_args(std::slice::from_ref(path), None);
     let reader = inputs::reader(&before, &crate::config::Config::default(), None, progress)?;
-    let found: Vec<String> = crate::generation::material::values(&reader, &records.label_field)?.into_iter().collect();
+    // Where classes are given, labels may be their numbers.
+    let found: Vec<String> = match args.classes.is_empty() {
+        true => crate::generation::material::values(&reader, &records.label_field)?.into_iter().collect(),
+        false => Vec::new(),
+    };
     // Labels that are gone, and new ones.
     let mut names: BTreeMap<String, ()> = found.into_iter().map(|name| (name, ())).collect();
     names.extend(records.classes.names().iter().map(|name| (name.clone(), ())));
-    let all = ClassSet::new(names.into_keys())?;
+    let all = if args.classes.is_empty() { ClassSet::new(names.into_keys())? } else { records.classes.clone() };
     let gold = GoldColumn::find(&reader.schema(), &records.label_field, &all)?;
     let mut labels = Vec::new();
     for batch in inputs::with_vectors(&reader, &[], progress)? {

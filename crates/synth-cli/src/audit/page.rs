@@ -18,6 +18,8 @@ use crate::plots::{self, Bars, Confusion, Reliability};
 const TEMPLATE: &str = include_str!("page.html");
 /// Rows of a table on the page: more are slow to look at. `--json` has all.
 const ROWS: usize = 500;
+/// Of a group of copies.
+const OF_GROUP: usize = 20;
 /// Characters of a text.
 const TEXT: usize = 1_000;
 
@@ -39,6 +41,8 @@ struct Shown<'a> {
 #[derive(Serialize)]
 struct Group<'a> {
     records: Vec<Shown<'a>>,
+    /// How many there are beside these.
+    more: usize,
     /// Whether their labels differ.
     conflict: bool,
     /// Whether their splits do.
@@ -99,18 +103,33 @@ fn render(findings: &Findings, records: &Records) -> Result<String> {
         .collect();
     let odd: Vec<Shown<'_>> =
         findings.odd_texts.iter().take(ROWS).map(|odd| shown(odd.row, odd.what.to_owned(), String::new())).collect();
-    let group = |rows: &Vec<usize>| {
-        let split = |row: &usize| records.split.as_ref().and_then(|split| split[*row].clone());
-        Group {
-            records: rows.iter().map(|row| shown(*row, split(row).unwrap_or_default(), String::new())).collect(),
-            conflict: rows.iter().any(|row| records.labels[*row] != records.labels[rows[0]]),
-            leak: rows.iter().any(|row| split(row) != split(&rows[0])),
-        }
+    let split = |row: &usize| records.split.as_ref().and_then(|split| split[*row].clone());
+    let all: &[Vec<usize>] = findings.copies.as_ref().map(|copies| copies.rows.as_slice()).unwrap_or_default();
+    let differ = |rows: &Vec<usize>| {
+        let is_mixed = |keys: Vec<Option<String>>| {
+            let mut known = keys.into_iter().flatten();
+            let first = known.next();
+            known.any(|key| Some(key) != first)
+        };
+        let label = |row: &usize| records.labels[*row].map(|class| records.name(class).to_owned());
+        (is_mixed(rows.iter().map(label).collect()), is_mixed(rows.iter().map(split).collect()))
     };
-    let mut groups: Vec<Group<'_>> = findings.copies.iter().flat_map(|copies| &copies.rows).map(group).collect();
+    let mut order: Vec<(bool, bool, &Vec<usize>)> =
+        all.iter().map(|rows| (differ(rows), rows)).map(|((conflict, leak), rows)| (conflict, leak, rows)).collect();
     // What contradicts itself or leaks first; sorting keeps the order of the others.
-    groups.sort_by_key(|group| !(group.conflict || group.leak));
-    groups.truncate(ROWS);
+    order.sort_by_key(|(conflict, leak, _)| !(*conflict || *leak));
+    order.truncate(ROWS);
+    let group = |(conflict, leak, rows): (bool, bool, &Vec<usize>)| Group {
+        records: rows
+            .iter()
+            .take(OF_GROUP)
+            .map(|row| shown(*row, split(row).unwrap_or_default(), String::new()))
+            .collect(),
+        more: rows.len().saturating_sub(OF_GROUP),
+        conflict,
+        leak,
+    };
+    let groups: Vec<Group<'_>> = order.into_iter().map(group).collect();
     let bars = Bars {
         name: "classes",
         title: "Records of each label".to_owned(),

@@ -28,7 +28,7 @@ pub struct Records {
     pub labels: Vec<Option<ClassId>>,
     /// `None` where there is none, and for all without a field.
     pub texts: Vec<Option<String>>,
-    /// Values of the field of splits, and of those with few values, by field.
+    /// Values of the fields with few values, by field.
     pub categories: Vec<(String, Vec<Option<String>>)>,
     pub split: Option<Vec<Option<String>>>,
     /// Where the picture of each record is; empty without a field.
@@ -42,6 +42,10 @@ pub struct Records {
 
 impl Records {
     pub fn read(args: &AuditArgs, config: &Config, reader: &Reader, progress: &Progress) -> Result<Self> {
+        #[cfg(not(feature = "neural"))]
+        if args.image.is_some() {
+            return Err(crate::generation::backend::missing_feature("neural", "pictures"));
+        }
         let schema = reader.schema();
         let named = args.label.as_deref().or(config.data.gold.as_deref());
         let label_field = named.unwrap_or("label").to_owned();

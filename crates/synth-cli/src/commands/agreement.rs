@@ -72,8 +72,9 @@ struct Item {
 #[derive(Serialize)]
 struct Alpha {
     nominal: Option<f64>,
-    /// Where the classes are numbers.
+    /// Where the classes are numbers, or given in an order.
     ordinal: Option<f64>,
+    /// Where they are numbers.
     interval: Option<f64>,
 }
 
@@ -116,17 +117,18 @@ pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result
 fn agreement(args: &AgreementArgs) -> Result<Summary> {
     let classes = inputs::given_classes(&args.classes)?;
     let crowd = load_crowd(&args.file, classes.as_ref())?;
-    let consensus = args.consensus.as_ref().map(|out| consensus(args, out, &crowd)).transpose()?;
-    let matrix = crowd.matrix;
+    let matrix = &crowd.matrix;
     let (n, m) = (matrix.n_rows(), matrix.n_lfs());
     let cells = (0..n).flat_map(|row| (0..m).map(move |worker| (row, worker)));
     let cells = cells.map(|(row, worker)| matrix.vote(row, worker).map(|class| class.index() as u32)).collect();
     let mut ratings = Ratings::new(m, cells)?;
+    let consensus = args.consensus.as_ref().map(|out| consensus(args, out, &crowd)).transpose()?;
     let names = matrix.classes().names();
     let numbers: Option<Vec<f64>> =
         names.iter().map(|name| name.parse().ok().filter(|x: &f64| x.is_finite())).collect();
     // Of two classes all scales say the same.
     let are_numbers = (numbers.is_some() || classes.is_some()) && names.len() > 2;
+    let has_distances = are_numbers && numbers.is_some();
     if let Some(numbers) = numbers {
         ratings = ratings.with_values(numbers)?;
     }
@@ -134,10 +136,15 @@ fn agreement(args: &AgreementArgs) -> Result<Summary> {
     let alpha = Alpha {
         nominal: on(Scale::Nominal, true),
         ordinal: on(Scale::Ordinal, are_numbers),
-        interval: on(Scale::Interval, are_numbers),
+        interval: on(Scale::Interval, has_distances),
     };
     let (fleiss_kappa, no_fleiss) = match ratings.fleiss_kappa() {
-        Ok(kappa) => (kappa, kappa.is_none().then(|| "it is not defined where all ratings are the same".to_owned())),
+        Ok(kappa) => (
+            kappa,
+            kappa
+                .is_none()
+                .then(|| "it is not defined where all ratings are the same, or where no item has two".to_owned()),
+        ),
         Err(error) => (None, Some(error.to_string())),
     };
     let votes: Vec<Vec<bool>> = (0..m).map(|w| (0..n).map(|row| matrix.vote(row, w).is_some()).collect()).collect();
@@ -260,8 +267,8 @@ fn render(summary: &Summary) -> String {
     );
     let called = summary.interpretation.map(|called| format!("  ({called})")).unwrap_or_default();
     text.push_str(&format!("Krippendorff's alpha  {}", shown(summary.alpha.nominal)));
-    if let (Some(ordinal), Some(interval)) = (summary.alpha.ordinal, summary.alpha.interval) {
-        text.push_str(&format!(", ordinal {ordinal:.3}, interval {interval:.3}"));
+    for (scale, alpha) in [("ordinal", summary.alpha.ordinal), ("interval", summary.alpha.interval)] {
+        text.push_str(&alpha.map(|alpha| format!(", {scale} {alpha:.3}")).unwrap_or_default());
     }
     text.push_str(&format!("{called}\nFleiss' kappa         {}\n", shown(summary.fleiss_kappa)));
     if let Some(why) = &summary.no_fleiss {

@@ -91,6 +91,10 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
         let text = |row: usize| column.as_ref().and_then(|column| column.text(row)).unwrap_or_default().to_owned();
         texts.extend((0..batch.n_rows()).map(text));
     }
+    if texts.iter().all(|text| text.trim().is_empty()) && n > 0 {
+        let problem = "the field does not exist, or holds no text".to_owned();
+        return Ok(Some(BrokenRule { field: Some(copies.field.clone()), rule: "copies", problem, rows: Vec::new() }));
+    }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let found = copies_of_texts(&texts, SIMILARITY)?;
     let share = found.len() as f64 / n.max(1) as f64;
@@ -114,6 +118,10 @@ fn of_labels(
     config: &Config,
     progress: &Progress,
 ) -> Result<Vec<BrokenRule>> {
+    if reader.schema().column_with_name(label.field.split('.').next().unwrap_or_default()).is_none() {
+        let problem = "the field does not exist".to_owned();
+        return Ok(vec![BrokenRule { field: Some(label.field.clone()), rule: "label", problem, rows: Vec::new() }]);
+    }
     let args = AuditArgs::of(records, label.field.clone());
     let records = Records::read(&args, config, reader, progress)?;
     let findings = Findings::of(&args, &records, reader, progress)?;

@@ -384,7 +384,7 @@ fn annotators_agree_or_not() {
         "interval": null
       },
       "fleiss_kappa": null,
-      "no_fleiss": "it is not defined where all ratings are the same",
+      "no_fleiss": "it is not defined where all ratings are the same, or where no item has two",
       "interpretation": null,
       "pairs": [
         {

@@ -181,11 +181,17 @@ fn contracts_with_mistakes() {
         ^
     error: unclosed group
     ");
-    assert_snapshot!(run("[label]\nfield = \"class\"\n"), @"
+    assert_snapshot!(run("[label]\nfield = \"class\"\n[copies]\nfield = \"txt\"\nmost = 0.1\n"), @"
+    exit code: 1
+    ---- stdout ----
+    `txt`: the field does not exist, or holds no text
+    `class`: the field does not exist
+    1 record, 2 rules broken
+    ");
+    assert_snapshot!(run("[fields.text]\nmissing = 5\n"), @"
     exit code: 2
     ---- stderr ----
-    error: no record has a label in the field `class`
-    hint: name the field: --label FIELD; the records have text
+    error: `missing` is 5, expected a share from 0 to 1
     ");
     assert_snapshot!(project.run("check --data a.jsonl"), @"
     exit code: 2
