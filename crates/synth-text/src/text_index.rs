@@ -110,17 +110,25 @@ impl TextIndex {
     /// # Panics
     /// If it was prepared by an index of another threshold.
     pub fn best(&self, text: &PreparedText) -> Option<TextMatch> {
+        let found = self.all(text).into_iter();
+        found.max_by(|a, b| a.jaccard.total_cmp(&b.jaccard).then(b.index.cmp(&a.index)))
+    }
+
+    /// All texts that reach the threshold, in no order, of the 32 that are most probably alike; only the same one, if it is
+    /// in: what is like the one is like the other.
+    ///
+    /// # Panics
+    /// If it was prepared by an index of another threshold.
+    pub fn all(&self, text: &PreparedText) -> Vec<TextMatch> {
         if let Some(index) = self.same(text) {
-            return Some(TextMatch { index, jaccard: 1.0, same: true });
+            return vec![TextMatch { index, jaccard: 1.0, same: true }];
         }
         let proposed = self.near.query(&text.summary);
         let compared = proposed.iter().take(MOST_COMPARED).map(|&id| {
             let other = Shingles::of(text_at(&self.texts, &self.ends, id as usize));
             TextMatch { index: id as usize, jaccard: text.shingles.jaccard(&other), same: false }
         });
-        compared
-            .filter(|found| found.jaccard >= self.threshold)
-            .max_by(|a, b| a.jaccard.total_cmp(&b.jaccard).then(b.index.cmp(&a.index)))
+        compared.filter(|found| found.jaccard >= self.threshold).collect()
     }
 
     fn same(&self, text: &PreparedText) -> Option<usize> {

@@ -10,7 +10,7 @@ use crate::AuditError;
 pub struct TextCopy {
     /// Its row.
     pub row: usize,
-    /// The row of the earlier text that is most alike, the first of several.
+    /// The row of the earlier text.
     pub of: usize,
     /// The Jaccard similarity of their shingles.
     pub jaccard: f64,
@@ -19,8 +19,9 @@ pub struct TextCopy {
 /// Texts that are taken apart at once.
 const AT_ONCE: usize = 4096;
 
-/// The texts that repeat an earlier one, with a Jaccard similarity of their shingles of `similarity` or more; in order.
-/// Empty texts repeat nothing.
+/// The texts that repeat earlier ones, with a Jaccard similarity of their shingles of `similarity` or more: by row, then the
+/// most alike first. A text that stands there already is a copy of its first occurrence alone, any other of no more than
+/// 32; empty texts repeat nothing.
 ///
 /// ```
 /// let texts = ["Where is my parcel?", "The song is great", "where is my parcel", "Where is  my PARCEL?"];
@@ -47,9 +48,9 @@ pub fn copies_of_texts(texts: &[&str], similarity: f64) -> Result<Vec<TextCopy>,
             if text.trim().is_empty() {
                 continue;
             }
-            if let Some(found) = index.best(prepared) {
-                copies.push(TextCopy { row, of: rows[found.index], jaccard: found.jaccard });
-            }
+            let mut found = index.all(prepared);
+            found.sort_by(|a, b| b.jaccard.total_cmp(&a.jaccard).then(a.index.cmp(&b.index)));
+            copies.extend(found.iter().map(|found| TextCopy { row, of: rows[found.index], jaccard: found.jaccard }));
             if index.insert(prepared) {
                 rows.push(row);
             }

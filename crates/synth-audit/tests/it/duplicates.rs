@@ -107,6 +107,10 @@ fn texts_that_repeat_others() {
     let again = copies_of_texts(&["so good", "so good", "so good"], 1.0).unwrap();
     assert_eq!(again.iter().map(|copy| copy.of).collect::<Vec<_>>(), [0, 0]);
     assert!(copies_of_texts(&texts, 1.1).is_err());
+    // One that is like two, which are not alike, joins them.
+    let [left, both, right] = ["abcdefghijklmnop", "abcdefghijklmnopqrst", "efghijklmnopqrst"];
+    let copies = copies_of_texts(&[left, right, both], 0.7).unwrap();
+    assert_eq!(copies.iter().map(|copy| (copy.row, copy.of)).collect::<Vec<_>>(), [(2, 0), (2, 1)]);
 }
 
 proptest! {

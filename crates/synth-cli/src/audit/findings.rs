@@ -341,14 +341,15 @@ fn labels(
         .map_err(|error| located(error, labelled))
         .context("cannot judge labels by these probabilities")?;
     let evaluation = Evaluation::of(probs.view(), &given, args.seed)?;
-    let most =
-        counts(&records.labels, records.classes.len()).into_iter().max().unwrap_or(0) as f64 / given.len() as f64;
-    if args.probs.is_none() && evaluation.accuracy.value <= most {
+    // What a classifier loses that knows nothing but how common each label is.
+    let shares = counts(&records.labels, records.classes.len()).into_iter().map(|n| n as f64 / given.len() as f64);
+    let ignorant: f64 = shares.filter(|share| *share > 0.0).map(|share| -share * share.ln()).sum();
+    if args.probs.is_none() && evaluation.log_loss > ignorant - 1e-3 {
         skipped.push(format!(
-            "label errors: a classifier is right about {:.1} % of the records that it has not seen, no better than always \
-             saying the most common label ({:.1} %); name other fields to learn from, or probabilities: --probs",
-            100.0 * evaluation.accuracy.value,
-            100.0 * most
+            "label errors: a classifier learns nothing that it can use for records that it has not seen: it loses {:.3} on \
+             each, and who knows nothing but how common each label is {ignorant:.3}; name other fields to learn from, or \
+             probabilities: --probs",
+            evaluation.log_loss
         ));
         return Ok(None);
     }

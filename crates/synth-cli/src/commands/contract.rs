@@ -96,8 +96,10 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
         return Ok(Some(BrokenRule { field: Some(copies.field.clone()), rule: "copies", problem, rows: Vec::new() }));
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let found = copies_of_texts(&texts, SIMILARITY)?;
-    let share = found.len() as f64 / n.max(1) as f64;
+    let mut rows: Vec<u64> = copies_of_texts(&texts, SIMILARITY)?.iter().map(|copy| copy.row as u64).collect();
+    // A text may repeat several.
+    rows.dedup();
+    let share = rows.len() as f64 / n.max(1) as f64;
     Ok((share > copies.most).then(|| BrokenRule {
         field: Some(copies.field.clone()),
         rule: "copies",
@@ -106,7 +108,7 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
             100.0 * share,
             100.0 * copies.most
         ),
-        rows: found.iter().take(10).map(|copy| copy.row as u64).collect(),
+        rows: rows.into_iter().take(10).collect(),
     }))
 }
 

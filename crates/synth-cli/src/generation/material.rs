@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow_schema::Schema;
-use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels, is_text};
+use synth::core::{BoxError, ClassId, ClassSet, Dataset, Embed, Predict, SoftLabels, Value, is_text};
 use synth::generate::{GenerateError, Source, Sources, TextRecords};
 use synth::io::Reader;
 use synth::io::gold::GoldColumn;
@@ -429,7 +429,10 @@ pub fn values(reader: &Reader, field: &str) -> Result<BTreeSet<String>> {
     for batch in batches(reader)? {
         let batch = batch.map_err(unboxed)?;
         let Some(column) = batch.column(field) else { break };
-        let names = (0..batch.n_rows()).filter_map(|row| column.value(row)).map(|value| value.to_string());
+        // A number that is none is no value: what pandas makes of a missing one.
+        let is_there = |value: &Value<'_>| !matches!(value, Value::Number(number) if number.is_nan());
+        let values = (0..batch.n_rows()).filter_map(|row| column.value(row)).filter(is_there);
+        let names = values.map(|value| value.to_string());
         found.extend(names.filter(|name| !name.is_empty()));
     }
     Ok(found)

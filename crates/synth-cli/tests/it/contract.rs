@@ -151,7 +151,7 @@ fn wrong_labels_break_a_contract() {
     assert_snapshot!(project.run("check --contract lax.toml --data same.jsonl"), @"
     exit code: 1
     ---- stdout ----
-    `label`: it cannot be told how many labels are wrong: a classifier is right about 50.0 % of the records that it has not seen, no better than always saying the most common label (50.0 %); name other fields to learn from, or probabilities: --probs
+    `label`: it cannot be told how many labels are wrong: a classifier learns nothing that it can use for records that it has not seen: it loses 0.693 on each, and who knows nothing but how common each label is 0.693; name other fields to learn from, or probabilities: --probs
     20 records, 1 rule broken
     ");
 }
