@@ -1,7 +1,5 @@
 //! What an audit finds.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
 use serde::Serialize;
@@ -15,10 +13,12 @@ use synth::io::gold::GoldColumn;
 use synth::io::{Reader, Vectors};
 use synth::learn::{Evaluation, FeatureSpec, Features, TextSpec, Trainer, one_hot};
 
-use super::pictures::thumbnail;
+use super::pictures::is_picture;
 use super::records::Records;
 use crate::args::AuditArgs;
+use crate::config::Config;
 use crate::errors::{hinted, unboxed};
+use crate::generation::material::{record_args, values};
 use crate::inputs;
 use crate::progress::Progress;
 
@@ -115,7 +115,7 @@ pub struct CopyFindings {
     /// Groups whose records are in different splits.
     pub leaks: Vec<Vec<String>>,
     #[serde(skip)]
-    pub rows: Vec<Vec<usize>>,
+    pub joined: CopyGroups,
 }
 
 #[derive(Serialize)]
@@ -194,7 +194,7 @@ impl Findings {
             .collect();
         for (row, path) in records.pictures.iter().enumerate() {
             progress.check()?;
-            let is_picture = path.as_deref().is_some_and(|path| thumbnail(path).is_ok());
+            let is_picture = path.as_deref().is_some_and(is_picture);
             if !is_picture {
                 odd_texts.push(Odd { row, id: records.ids[row].clone(), what: "no picture" });
             }
@@ -441,7 +441,7 @@ fn copies(args: &AuditArgs, records: &Records, skipped: &mut Vec<String>) -> Res
         groups: ids(groups.groups().iter().map(Vec::as_slice).collect()),
         conflicts: ids(groups.mixed(&records.labels)),
         leaks: records.split.as_ref().map(|split| ids(groups.mixed(split))).unwrap_or_default(),
-        rows: groups.groups().to_vec(),
+        joined: groups,
     }))
 }
 
@@ -489,17 +489,11 @@ fn forest(points: &Array2<f64>, seed: u64) -> Result<Vec<f64>> {
 /// Where the prediction is wrong more often than elsewhere: by the fields of --category, the split and the label.
 fn weak(records: &Records, labelled: &[usize], is_right: &[bool]) -> Vec<Weak> {
     let mut fields: Vec<(&str, Vec<Option<&str>>)> = Vec::new();
-    let of =
-        |all: &'_ [Option<String>]| -> Vec<Option<String>> { labelled.iter().map(|row| all[*row].clone()).collect() };
-    let categories: Vec<(&str, Vec<Option<String>>)> =
-        records.categories.iter().map(|(field, all)| (field.as_str(), of(all))).collect();
-    let split = records.split.as_ref().map(|split| of(split));
-    if let Some(split) = &split {
-        fields.push(("split", split.iter().map(Option::as_deref).collect()));
+    fn of<'a>(all: &'a [Option<String>], labelled: &[usize]) -> Vec<Option<&'a str>> {
+        labelled.iter().map(|row| all[*row].as_deref()).collect()
     }
-    for (field, all) in &categories {
-        fields.push((field, all.iter().map(Option::as_deref).collect()));
-    }
+    fields.extend(records.split.as_deref().map(|split| ("split", of(split, labelled))));
+    fields.extend(records.categories.iter().map(|(field, all)| (field.as_str(), of(all, labelled))));
     let labels = labelled.iter().map(|row| records.labels[*row].map(|class| records.name(class))).collect();
     fields.push((&records.label_field, labels));
     let weak = |(field, keys): (&str, Vec<Option<&str>>)| -> Vec<Weak> {
@@ -519,17 +513,18 @@ fn weak(records: &Records, labelled: &[usize], is_right: &[bool]) -> Vec<Weak> {
 
 fn drift(args: &AuditArgs, records: &Records, counts_now: &[u64], progress: &Progress) -> Result<Option<Drift>> {
     let Some(path) = &args.before else { return Ok(None) };
-    let before = crate::generation::material::record_args(std::slice::from_ref(path), None);
-    let reader = inputs::reader(&before, &crate::config::Config::default(), None, progress)?;
-    // Where classes are given, labels may be their numbers.
-    let found: Vec<String> = match args.classes.is_empty() {
-        true => crate::generation::material::values(&reader, &records.label_field)?.into_iter().collect(),
-        false => Vec::new(),
+    let before = record_args(std::slice::from_ref(path), None);
+    let reader = inputs::reader(&before, &Config::default(), None, progress)?;
+    let all = match args.classes.is_empty() {
+        // Labels that are gone, and new ones.
+        true => {
+            let mut names = values(&reader, &records.label_field)?;
+            names.extend(records.classes.names().iter().cloned());
+            ClassSet::new(names)?
+        }
+        // They may be numbers of these.
+        false => records.classes.clone(),
     };
-    // Labels that are gone, and new ones.
-    let mut names: BTreeMap<String, ()> = found.into_iter().map(|name| (name, ())).collect();
-    names.extend(records.classes.names().iter().map(|name| (name.clone(), ())));
-    let all = if args.classes.is_empty() { ClassSet::new(names.into_keys())? } else { records.classes.clone() };
     let gold = GoldColumn::find(&reader.schema(), &records.label_field, &all)?;
     let mut labels = Vec::new();
     for batch in inputs::with_vectors(&reader, &[], progress)? {

@@ -1,9 +1,8 @@
 //! Doubtful labels as tasks of Label Studio: its JSON format for import, with the suggestion as a prediction.
 
-use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use synth::io::AtomicFile;
 
@@ -37,9 +36,7 @@ pub fn write(path: &Path, findings: &Findings, records: &Records) -> Result<usiz
         })
     };
     let tasks: Vec<_> = errors.iter().map(task).collect();
-    let mut file = AtomicFile::create(path)?;
-    let text = serde_json::to_string_pretty(&tasks)?;
-    writeln!(file, "{text}").with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.commit()?;
+    let text = serde_json::to_string_pretty(&tasks)? + "\n";
+    AtomicFile::write_all_to(path, text.as_bytes())?;
     Ok(tasks.len())
 }

@@ -1,6 +1,6 @@
 //! Records without what an audit found, and a log of each change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ struct Change<'a> {
 #[derive(Default)]
 struct Plan<'a> {
     changes: Vec<Change<'a>>,
-    dropped: BTreeMap<usize, ()>,
+    dropped: BTreeSet<usize>,
     /// As they are written in the field.
     labels: BTreeMap<usize, String>,
     weights: BTreeMap<usize, f64>,
@@ -91,7 +91,7 @@ pub fn write(
         }
         let mut whole = RecordBatch::try_new(Arc::clone(&written), columns)?;
         if fix == FixKind::Drop {
-            let kept: BooleanArray = (first..first + n).map(|row| Some(!plan.dropped.contains_key(&row))).collect();
+            let kept: BooleanArray = (first..first + n).map(|row| Some(!plan.dropped.contains(&row))).collect();
             whole = arrow_select::filter::filter_record_batch(&whole, &kept)?;
         }
         writer.write(&Dataset::new(whole))?;
@@ -118,7 +118,7 @@ fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records, gold: &G
             format!("the label is likely wrong: {:.3}, {} {:.3}", error.score, error.suggested, error.probabilities[1]);
         let (change, to) = match fix {
             FixKind::Drop => {
-                plan.dropped.insert(error.row, ());
+                plan.dropped.insert(error.row);
                 ("dropped", None)
             }
             FixKind::Relabel => {
@@ -134,11 +134,11 @@ fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records, gold: &G
         let from = Some(error.label.as_str()).filter(|_| fix != FixKind::Weight);
         plan.changes.push(Change { row: error.row, id: &records.ids[error.row], change, reason, from, to });
     }
-    for group in findings.copies.iter().flat_map(|copies| &copies.rows) {
+    for group in findings.copies.iter().flat_map(|copies| copies.joined.groups()) {
         match fix {
             // Of what is left the first stays.
             FixKind::Drop => {
-                let mut left = group.iter().filter(|row| !plan.dropped.contains_key(row));
+                let mut left = group.iter().filter(|row| !plan.dropped.contains(row));
                 let Some(stays) = left.next() else { continue };
                 let go: Vec<usize> = left.copied().collect();
                 for row in go {
@@ -151,7 +151,7 @@ fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records, gold: &G
                         from: None,
                         to: None,
                     });
-                    plan.dropped.insert(row, ());
+                    plan.dropped.insert(row);
                 }
             }
             FixKind::Weight => {

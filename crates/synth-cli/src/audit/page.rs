@@ -1,6 +1,6 @@
 //! Findings as one page of HTML, which needs nothing beside itself.
 
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -64,10 +64,7 @@ struct Page<'a> {
 
 /// Writes the page.
 pub fn write(path: &Path, findings: &Findings, records: &Records) -> Result<()> {
-    let html = render(findings, records)?;
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(html.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.commit()?;
+    AtomicFile::write_all_to(path, render(findings, records)?.as_bytes())?;
     Ok(())
 }
 
@@ -104,22 +101,18 @@ fn render(findings: &Findings, records: &Records) -> Result<String> {
     let odd: Vec<Shown<'_>> =
         findings.odd_texts.iter().take(ROWS).map(|odd| shown(odd.row, odd.what.to_owned(), String::new())).collect();
     let split = |row: &usize| records.split.as_ref().and_then(|split| split[*row].clone());
-    let all: &[Vec<usize>] = findings.copies.as_ref().map(|copies| copies.rows.as_slice()).unwrap_or_default();
-    let differ = |rows: &Vec<usize>| {
-        let is_mixed = |keys: Vec<Option<String>>| {
-            let mut known = keys.into_iter().flatten();
-            let first = known.next();
-            known.any(|key| Some(key) != first)
-        };
-        let label = |row: &usize| records.labels[*row].map(|class| records.name(class).to_owned());
-        (is_mixed(rows.iter().map(label).collect()), is_mixed(rows.iter().map(split).collect()))
-    };
-    let mut order: Vec<(bool, bool, &Vec<usize>)> =
-        all.iter().map(|rows| (differ(rows), rows)).map(|((conflict, leak), rows)| (conflict, leak, rows)).collect();
+    let mut order = Vec::new();
+    if let Some(copies) = &findings.copies {
+        let firsts = |groups: Vec<&[usize]>| -> BTreeSet<usize> { groups.iter().map(|group| group[0]).collect() };
+        let conflicts = firsts(copies.joined.mixed(&records.labels));
+        let leaks = records.split.as_ref().map(|split| firsts(copies.joined.mixed(split))).unwrap_or_default();
+        let marked = |rows: &'_ Vec<usize>| (conflicts.contains(&rows[0]), leaks.contains(&rows[0]));
+        order.extend(copies.joined.groups().iter().map(|rows| (marked(rows), rows)));
+    }
     // What contradicts itself or leaks first; sorting keeps the order of the others.
-    order.sort_by_key(|(conflict, leak, _)| !(*conflict || *leak));
+    order.sort_by_key(|((conflict, leak), _)| !(*conflict || *leak));
     order.truncate(ROWS);
-    let group = |(conflict, leak, rows): (bool, bool, &Vec<usize>)| Group {
+    let group = |((conflict, leak), rows): ((bool, bool), &Vec<usize>)| Group {
         records: rows
             .iter()
             .take(OF_GROUP)

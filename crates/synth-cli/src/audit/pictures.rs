@@ -8,6 +8,12 @@ use anyhow::Result;
 #[cfg(feature = "neural")]
 const SIDE: u32 = 160;
 
+/// Whether a file holds a picture that can be read.
+#[cfg(feature = "neural")]
+pub fn is_picture(path: &std::path::Path) -> bool {
+    synth::image::Picture::open(path).is_ok()
+}
+
 /// A small copy of a picture, as a data URL.
 #[cfg(feature = "neural")]
 pub fn thumbnail(path: &std::path::Path) -> Result<String> {
@@ -26,4 +32,9 @@ pub fn thumbnail(path: &std::path::Path) -> Result<String> {
 #[cfg(not(feature = "neural"))]
 pub fn thumbnail(_: &std::path::Path) -> Result<String> {
     Err(crate::generation::backend::missing_feature("neural", "pictures"))
+}
+
+#[cfg(not(feature = "neural"))]
+pub fn is_picture(_: &std::path::Path) -> bool {
+    false
 }
