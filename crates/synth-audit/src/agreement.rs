@@ -3,19 +3,34 @@
 //! Kappas: Cohen (1960), A coefficient of agreement for nominal scales, and (1968), weighted; Fleiss (1971), Measuring
 //! nominal scale agreement among many raters. Alpha: Krippendorff (2011), Computing Krippendorff's alpha-reliability.
 
+use std::collections::BTreeMap;
+
+use synth_core::{LabelMatrix, LfVote};
+
 use crate::AuditError;
 
-/// What annotators said of items: a category each, by number, or nothing.
+/// What annotators said of items: a category each, by number, or nothing. Only what was said takes memory.
 ///
 /// Every coefficient is `None` where it is not defined: where chance alone would make everybody agree, so that nothing
 /// can be said of anything beyond it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ratings {
     n_annotators: usize,
-    /// Item by item, `[items, annotators]`.
-    cells: Vec<Option<u32>>,
-    /// Where the categories stand on a scale.
+    /// Where the ratings of each item begin, and behind them where the last ones end.
+    starts: Vec<usize>,
+    /// Item by item, by annotator.
+    ratings: Vec<Rating>,
+    /// The categories that somebody used, ascending.
+    categories: Vec<u32>,
+    /// Where these stand on a scale.
     values: Vec<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rating {
+    annotator: u32,
+    /// The place of the category among those that are used.
+    category: u32,
 }
 
 /// How much it counts by which category two annotators differ, in Cohen's kappa.
@@ -51,20 +66,64 @@ impl Ratings {
     /// # Errors
     /// Fewer than two annotators; no items; a last item that is not whole.
     pub fn new(n_annotators: usize, cells: Vec<Option<u32>>) -> Result<Self, AuditError> {
+        let of_item = |cells: &[Option<u32>]| -> Vec<(u32, u32)> {
+            (0u32..).zip(cells).filter_map(|(annotator, cell)| Some((annotator, (*cell)?))).collect()
+        };
+        let width = n_annotators.max(1);
+        let n_items = cells.len().div_ceil(width);
+        if n_items * width != cells.len() {
+            return Err(AuditError::Rows { what: "ratings", got: cells.len(), expected: n_items * width });
+        }
+        Self::of_items(n_annotators, cells.chunks_exact(width).map(of_item))
+    }
+
+    /// The votes of a matrix, whose rows are items and whose labeling functions are annotators. Categories are its
+    /// classes, in their order.
+    ///
+    /// ```
+    /// use synth_audit::{Ratings, Scale};
+    /// use synth_core::{ClassSet, LabelMatrixBuilder};
+    ///
+    /// let classes = ClassSet::new(["ham", "spam"])?;
+    /// let (ham, spam) = (classes.id("ham"), classes.id("spam"));
+    /// let mut votes = LabelMatrixBuilder::new(classes, ["anna", "bert", "carl"])?;
+    /// for row in [[ham, ham, None], [spam, None, spam], [None, ham, ham]] {
+    ///     votes.push_row(row)?;
+    /// }
+    /// assert_eq!(Ratings::of_votes(&votes.finish())?.krippendorff_alpha(Scale::Nominal), Some(1.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Fewer than two annotators; no votes.
+    pub fn of_votes(votes: &LabelMatrix) -> Result<Self, AuditError> {
+        let pair = |vote: &LfVote| (vote.lf_idx, vote.class.index() as u32);
+        let of_item = |row: usize| votes.votes(row).iter().map(pair).collect::<Vec<_>>();
+        Self::of_items(votes.n_lfs(), (0..votes.n_rows()).map(of_item))
+    }
+
+    /// Of each item the annotators, ascending, with the category that each gave.
+    fn of_items(n_annotators: usize, items: impl Iterator<Item = Vec<(u32, u32)>>) -> Result<Self, AuditError> {
         if n_annotators < 2 {
             let value = n_annotators.to_string();
             return Err(AuditError::Setting { name: "n_annotators", value, expected: "two or more, who can agree" });
         }
-        if cells.iter().all(Option::is_none) {
+        let (mut starts, mut ratings) = (vec![0], Vec::new());
+        for item in items {
+            ratings.extend(item.into_iter().map(|(annotator, category)| Rating { annotator, category }));
+            starts.push(ratings.len());
+        }
+        if ratings.is_empty() {
             return Err(AuditError::Empty { what: "ratings" });
         }
-        let n_items = cells.len() / n_annotators;
-        if n_items * n_annotators != cells.len() {
-            let (got, expected) = (cells.len(), (n_items + 1) * n_annotators);
-            return Err(AuditError::Rows { what: "ratings", got, expected });
+        let mut categories: Vec<u32> = ratings.iter().map(|rating| rating.category).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        for rating in &mut ratings {
+            rating.category = categories.partition_point(|known| *known < rating.category) as u32;
         }
-        let n_categories = cells.iter().flatten().max().map_or(0, |largest| *largest as usize + 1);
-        Ok(Self { n_annotators, cells, values: (0..n_categories).map(|category| category as f64).collect() })
+        let values = categories.iter().map(|category| f64::from(*category)).collect();
+        Ok(Self { n_annotators, starts, ratings, categories, values })
     }
 
     /// The same ratings, whose categories stand for these numbers: they count on [`Scale::Interval`] alone.
@@ -72,13 +131,14 @@ impl Ratings {
     /// # Errors
     /// There are fewer numbers than categories, or one is not finite.
     pub fn with_values(mut self, values: Vec<f64>) -> Result<Self, AuditError> {
-        if values.len() < self.values.len() {
-            return Err(AuditError::Rows { what: "values", got: values.len(), expected: self.values.len() });
+        let n_categories = self.categories.last().map_or(0, |largest| *largest as usize + 1);
+        if values.len() < n_categories {
+            return Err(AuditError::Rows { what: "values", got: values.len(), expected: n_categories });
         }
         if let Some(row) = values.iter().position(|value| !value.is_finite()) {
             return Err(AuditError::NotFinite { row, column: 0, value: values[row] });
         }
-        self.values = values;
+        self.values = self.categories.iter().map(|category| values[*category as usize]).collect();
         Ok(self)
     }
 
@@ -89,32 +149,174 @@ impl Ratings {
 
     /// How many items.
     pub fn n_items(&self) -> usize {
-        self.cells.len() / self.n_annotators
+        self.starts.len() - 1
     }
 
-    fn items(&self) -> impl Iterator<Item = &[Option<u32>]> {
-        self.cells.chunks_exact(self.n_annotators)
+    /// How many ratings.
+    pub fn n_ratings(&self) -> usize {
+        self.ratings.len()
     }
 
-    /// The share of items on which two annotators agree, of those that both rated; `None` where there are none.
+    /// The ratings of one item.
+    fn item(&self, item: usize) -> &[Rating] {
+        &self.ratings[self.starts[item]..self.starts[item + 1]]
+    }
+
+    fn items(&self) -> impl Iterator<Item = &[Rating]> {
+        (0..self.n_items()).map(|item| self.item(item))
+    }
+
+    /// What two annotators said of the items that both rated.
     ///
     /// # Errors
     /// There is no such annotator.
-    pub fn observed_agreement(&self, one: usize, other: usize) -> Result<Option<f64>, AuditError> {
-        let pairs = self.pairs(one, other)?;
-        let same = pairs.iter().filter(|(a, b)| a == b).count();
-        Ok((!pairs.is_empty()).then(|| same as f64 / pairs.len() as f64))
+    pub fn pair(&self, one: usize, other: usize) -> Result<RatingPairs, AuditError> {
+        for annotator in [one, other] {
+            if annotator >= self.n_annotators {
+                let value = annotator.to_string();
+                return Err(AuditError::Setting { name: "annotator", value, expected: "the number of one, from 0" });
+            }
+        }
+        let by = |item: &[Rating], annotator: usize| {
+            let at = item.binary_search_by_key(&(annotator as u32), |rating| rating.annotator).ok()?;
+            Some(item[at].category)
+        };
+        let said = self.items().filter_map(|item| Some((by(item, one)?, by(item, other)?))).collect();
+        Ok(RatingPairs { annotators: [one, other], said })
     }
 
-    /// Cohen's kappa of two annotators, on the items that both rated: 1 where they always agree, 0 where as often as by
-    /// chance.
+    /// What each two annotators said who rated the same item: by the first of them, then by the second. Only the pairs of
+    /// one annotator are in memory at once.
+    pub fn pairs(&self) -> impl Iterator<Item = RatingPairs> {
+        let mut items_of: Vec<Vec<usize>> = vec![Vec::new(); self.n_annotators];
+        for (number, item) in self.items().enumerate() {
+            item.iter().for_each(|rating| items_of[rating.annotator as usize].push(number));
+        }
+        items_of.into_iter().enumerate().flat_map(|(one, items)| {
+            let mut said: BTreeMap<usize, Vec<(u32, u32)>> = BTreeMap::new();
+            for item in items.into_iter().map(|item| self.item(item)) {
+                let at = item.partition_point(|rating| (rating.annotator as usize) < one);
+                for other in &item[at + 1..] {
+                    said.entry(other.annotator as usize).or_default().push((item[at].category, other.category));
+                }
+            }
+            said.into_iter().map(move |(other, said)| RatingPairs { annotators: [one, other], said })
+        })
+    }
+
+    /// Fleiss' kappa of all annotators.
     ///
     /// # Errors
-    /// There is no such annotator.
-    pub fn cohen_kappa(&self, one: usize, other: usize, weights: Weights) -> Result<Option<f64>, AuditError> {
-        let pairs = self.pairs(one, other)?;
+    /// Items have different numbers of ratings, for which it is not made: [`Ratings::krippendorff_alpha`] is.
+    pub fn fleiss_kappa(&self) -> Result<Option<f64>, AuditError> {
+        let n = self.item(0).len();
+        if let Some((row, got)) = self.items().map(<[_]>::len).enumerate().find(|(_, len)| *len != n) {
+            return Err(AuditError::UnequalRatings { row, got, expected: n });
+        }
+        // Of one category nothing is to be said.
+        if n < 2 || self.categories.len() < 2 {
+            return Ok(None);
+        }
+        let mut shares = vec![0.0; self.categories.len()];
+        let (mut agreeing, total) = (0.0, self.ratings.len() as f64);
+        for item in self.items() {
+            for (category, count) in counts(item) {
+                shares[category as usize] += count / total;
+                agreeing += count * (count - 1.0) / (n * (n - 1)) as f64;
+            }
+        }
+        let observed = agreeing / self.n_items() as f64;
+        let expected: f64 = shares.iter().map(|share| share * share).sum();
+        Ok(Some((observed - expected) / (1.0 - expected)))
+    }
+
+    /// Krippendorff's alpha of all annotators: 1 where they always agree, 0 where as often as by chance. Items that fewer
+    /// than two rated say nothing; anybody may have left out any item.
+    pub fn krippendorff_alpha(&self, scale: Scale) -> Option<f64> {
+        let mut of_category = vec![0.0; self.categories.len()];
+        let rated = || self.items().filter(|item| item.len() > 1);
+        rated().flatten().for_each(|rating| of_category[rating.category as usize] += 1.0);
+        let n: f64 = of_category.iter().sum();
+        // How far apart two categories are is the square of how far these are.
+        let places = match scale {
+            Scale::Nominal => Vec::new(),
+            Scale::Interval => self.values.clone(),
+            // The rank of a category is the middle one of its ratings.
+            Scale::Ordinal => {
+                let mut before = 0.0;
+                let rank = |count: &f64| {
+                    before += count;
+                    before - count / 2.0
+                };
+                of_category.iter().map(rank).collect()
+            }
+        };
+        let apart = |a: u32, b: u32| match scale {
+            Scale::Nominal => f64::from(u8::from(a != b)),
+            Scale::Ordinal | Scale::Interval => (places[a as usize] - places[b as usize]).powi(2),
+        };
+        let mut observed = 0.0;
+        for item in rated() {
+            let counts = counts(item);
+            for (a, n_a) in &counts {
+                for (b, n_b) in &counts {
+                    observed += n_a * n_b * apart(*a, *b) / (item.len() - 1) as f64;
+                }
+            }
+        }
+        // The sum over all pairs of ratings, of any items.
+        let expected = match scale {
+            Scale::Nominal => of_category.iter().map(|count| count * (n - count)).sum(),
+            Scale::Ordinal | Scale::Interval => {
+                // From a place that is used, so that places that are all the same have a spread of exactly 0.
+                let used = of_category.iter().position(|count| *count > 0.0)?;
+                let from = |place: &f64| place - places[used];
+                let mean = of_category.iter().zip(&places).map(|(n, place)| n * from(place)).sum::<f64>() / n;
+                let spread = of_category.iter().zip(&places).map(|(n, place)| n * (from(place) - mean).powi(2));
+                2.0 * n * spread.sum::<f64>()
+            }
+        };
+        let alpha = 1.0 - (n - 1.0) * observed / expected;
+        (expected > 0.0 && alpha.is_finite()).then_some(alpha)
+    }
+}
+
+/// How often each category stands at an item, ascending by category.
+fn counts(item: &[Rating]) -> Vec<(u32, f64)> {
+    let mut categories: Vec<u32> = item.iter().map(|rating| rating.category).collect();
+    categories.sort_unstable();
+    categories.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as f64)).collect()
+}
+
+/// What two annotators said of the items that both rated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RatingPairs {
+    annotators: [usize; 2],
+    /// Categories, by their places among those that are used.
+    said: Vec<(u32, u32)>,
+}
+
+impl RatingPairs {
+    /// The numbers of the two.
+    pub fn annotators(&self) -> [usize; 2] {
+        self.annotators
+    }
+
+    /// How many items both rated.
+    pub fn n_items(&self) -> usize {
+        self.said.len()
+    }
+
+    /// The share of these on which they agree; `None` where there are none.
+    pub fn observed_agreement(&self) -> Option<f64> {
+        let same = self.said.iter().filter(|(a, b)| a == b).count();
+        (!self.said.is_empty()).then(|| same as f64 / self.said.len() as f64)
+    }
+
+    /// Cohen's kappa: 1 where they always agree, 0 where as often as by chance.
+    pub fn cohen_kappa(&self, weights: Weights) -> Option<f64> {
         // Categories that neither uses do not lie between those that they use.
-        let mut used: Vec<u32> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+        let mut used: Vec<u32> = self.said.iter().flat_map(|(a, b)| [*a, *b]).collect();
         used.sort_unstable();
         used.dedup();
         let place = |category: u32| used.partition_point(|known| *known < category);
@@ -125,7 +327,7 @@ impl Ratings {
             Weights::Linear => a.abs_diff(b) as f64,
             Weights::Quadratic => (a.abs_diff(b) as f64).powi(2),
         };
-        for (a, b) in &pairs {
+        for (a, b) in &self.said {
             let (a, b) = (place(*a), place(*b));
             rows[a] += 1.0;
             columns[b] += 1.0;
@@ -133,117 +335,8 @@ impl Ratings {
         }
         let expected: f64 =
             (0..k).flat_map(|a| (0..k).map(move |b| (a, b))).map(|(a, b)| rows[a] * columns[b] * apart(a, b)).sum();
-        let expected = expected / pairs.len() as f64;
-        Ok((expected > 0.0).then(|| 1.0 - observed / expected))
-    }
-
-    /// Cohen's kappa of each two annotators, `[annotators][annotators]`, with 1 on the diagonal.
-    pub fn pairwise_kappa(&self, weights: Weights) -> Vec<Vec<Option<f64>>> {
-        let of_pair = |one: usize, other: usize| match one == other {
-            true => Some(1.0),
-            // Both are there.
-            false => self.cohen_kappa(one, other, weights).ok().flatten(),
-        };
-        (0..self.n_annotators).map(|one| (0..self.n_annotators).map(|other| of_pair(one, other)).collect()).collect()
-    }
-
-    /// Fleiss' kappa of all annotators.
-    ///
-    /// # Errors
-    /// Items have different numbers of ratings, for which it is not made: [`Ratings::krippendorff_alpha`] is.
-    pub fn fleiss_kappa(&self) -> Result<Option<f64>, AuditError> {
-        let n_ratings = |item: &[Option<u32>]| item.iter().flatten().count();
-        let n = self.items().map(n_ratings).next().unwrap_or_default();
-        if let Some(row) = self.items().position(|item| n_ratings(item) != n) {
-            let got = self.items().nth(row).map_or(0, n_ratings);
-            return Err(AuditError::UnequalRatings { row, got, expected: n });
-        }
-        if n < 2 {
-            return Ok(None);
-        }
-        let mut shares = vec![0.0; self.values.len()];
-        let (mut agreeing, total) = (0.0, (self.n_items() * n) as f64);
-        for item in self.items() {
-            let counts = self.counts(item);
-            counts.iter().zip(&mut shares).for_each(|(count, share)| *share += count / total);
-            agreeing += counts.iter().map(|count| count * (count - 1.0)).sum::<f64>() / (n * (n - 1)) as f64;
-        }
-        let observed = agreeing / self.n_items() as f64;
-        let expected: f64 = shares.iter().map(|share| share * share).sum();
-        Ok(self.varies().then(|| (observed - expected) / (1.0 - expected)))
-    }
-
-    /// Krippendorff's alpha of all annotators: 1 where they always agree, 0 where as often as by chance. Items that fewer
-    /// than two rated say nothing; anybody may have left out any item.
-    pub fn krippendorff_alpha(&self, scale: Scale) -> Option<f64> {
-        let k = self.values.len();
-        // How often each two categories stand at one item, each item weighed by its ratings.
-        let mut together = vec![0.0; k * k];
-        for item in self.items() {
-            let counts = self.counts(item);
-            let n: f64 = counts.iter().sum();
-            if n < 2.0 {
-                continue;
-            }
-            let used: Vec<usize> = (0..k).filter(|category| counts[*category] > 0.0).collect();
-            for &a in &used {
-                for &b in &used {
-                    let others = if a == b { counts[b] - 1.0 } else { counts[b] };
-                    together[a * k + b] += counts[a] * others / (n - 1.0);
-                }
-            }
-        }
-        let of_category: Vec<f64> = together.chunks_exact(k).map(|row| row.iter().sum()).collect();
-        let n: f64 = of_category.iter().sum();
-        let before: Vec<f64> = of_category
-            .iter()
-            .scan(0.0, |sum, count| {
-                *sum += count;
-                Some(*sum)
-            })
-            .collect();
-        let apart = |a: usize, b: usize| match scale {
-            Scale::Nominal => f64::from(u8::from(a != b)),
-            Scale::Interval => (self.values[a] - self.values[b]).powi(2),
-            Scale::Ordinal => {
-                let (low, high) = (a.min(b), a.max(b));
-                let between = before[high] - before[low] + of_category[low];
-                if low == high { 0.0 } else { (between - (of_category[low] + of_category[high]) / 2.0).powi(2) }
-            }
-        };
-        let (mut observed, mut expected) = (0.0, 0.0);
-        for a in 0..k {
-            for b in 0..k {
-                observed += together[a * k + b] * apart(a, b);
-                expected += of_category[a] * of_category[b] * apart(a, b);
-            }
-        }
-        (expected > 0.0).then(|| 1.0 - (n - 1.0) * observed / expected)
-    }
-
-    /// Whether there are two categories at least.
-    fn varies(&self) -> bool {
-        let mut all = self.cells.iter().flatten();
-        let first = all.next();
-        all.any(|category| Some(category) != first)
-    }
-
-    /// How often each category stands at an item.
-    fn counts(&self, item: &[Option<u32>]) -> Vec<f64> {
-        let mut counts = vec![0.0; self.values.len()];
-        item.iter().flatten().for_each(|category| counts[*category as usize] += 1.0);
-        counts
-    }
-
-    /// What two annotators said of the items that both rated.
-    fn pairs(&self, one: usize, other: usize) -> Result<Vec<(u32, u32)>, AuditError> {
-        for annotator in [one, other] {
-            if annotator >= self.n_annotators {
-                let value = annotator.to_string();
-                return Err(AuditError::Setting { name: "annotator", value, expected: "the number of one, from 0" });
-            }
-        }
-        Ok(self.items().filter_map(|item| Some((item[one]?, item[other]?))).collect())
+        let expected = expected / self.said.len() as f64;
+        (expected > 0.0).then(|| 1.0 - observed / expected)
     }
 }
 

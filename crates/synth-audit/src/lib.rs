@@ -5,7 +5,7 @@
 //!
 //! // Two annotators, four items; -1 would be an item that one of them did not see.
 //! let ratings = Ratings::new(2, vec![Some(0), Some(0), Some(1), Some(1), Some(0), Some(1), Some(1), Some(1)])?;
-//! assert_eq!(ratings.cohen_kappa(0, 1, synth_audit::Weights::None)?, Some(0.5));
+//! assert_eq!(ratings.pair(0, 1)?.cohen_kappa(synth_audit::Weights::None), Some(0.5));
 //! # Ok::<(), synth_audit::AuditError>(())
 //! ```
 //!
@@ -15,7 +15,7 @@
 //! - [`cosine_pairs`], [`likely_cosine_pairs`], [`copies_of_texts`], [`CopyGroups`]: near copies, those with other labels, those in other splits.
 //! - [`odd_texts`], [`label_order`], [`label_drift`], [`weak_slices`]: what else can be wrong with records.
 //! - [`QualityScore`]: one number for all of it.
-//! - [`Ratings`]: how far annotators agree.
+//! - [`Ratings`], [`RatingPairs`]: how far annotators agree.
 //! - [`Consensus`]: what several annotators say together, and where to ask once more.
 //! - [`Contract`], [`ContractCheck`]: what records are promised to be like, and where they are not.
 //! - [`AuditError`]: what can go wrong.
@@ -32,7 +32,7 @@ mod outliers;
 mod quality;
 mod records;
 
-pub use agreement::{Ratings, Scale, Weights, interpretation};
+pub use agreement::{RatingPairs, Ratings, Scale, Weights, interpretation};
 pub use consensus::{AnnotatorQuality, Consensus};
 pub use contract::{
     BrokenRule, Contract, ContractCheck, CopiesContract, FieldContract, FieldType, Freshness, LabelContract, micros_of,
