@@ -36,6 +36,7 @@ use crate::AuditError;
 ///
 /// [label]
 /// field = "label"
+/// text = "text"          # what a classifier learns from [default: the only field of text, or `text`]
 /// errors = 0.05          # at most this share of the labels is likely wrong
 /// shares = { spam = [0.2, 0.6] }
 ///
@@ -59,7 +60,7 @@ use crate::AuditError;
 /// let mut check = ContractCheck::new(&contract)?;
 /// check.add(&Dataset::of_texts("text", ["so good", "where is my parcel?"]));
 /// let broken = check.finish(0);
-/// assert_eq!(broken[0].to_string(), "`text`: 1 text is not 1 to 10 characters long, first in row 1");
+/// assert_eq!(broken[0].to_string(), "`text`: 1 value is not 1 to 10 characters long: row 1");
 /// # Ok::<(), synth_audit::AuditError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -89,9 +90,9 @@ pub struct FieldContract {
     pub missing: Option<f64>,
     /// No value stands twice.
     pub unique: bool,
-    /// The least and the largest number.
+    /// The least and the largest number; a value that is none is out of range.
     pub range: Option<[f64; 2]>,
-    /// The least and the largest number of characters.
+    /// The least and the largest number of characters, also of numbers as they are written.
     pub length: Option<[usize; 2]>,
     /// The values there are.
     pub values: Option<Vec<String>>,
@@ -143,6 +144,9 @@ impl FieldType {
 pub struct LabelContract {
     /// The field.
     pub field: String,
+    /// The field of the text that a classifier learns from, if it is named.
+    #[serde(default)]
+    pub text: Option<String>,
     /// The least and the largest share of each class, among records with a label.
     #[serde(default)]
     pub shares: BTreeMap<String, [f64; 2]>,
@@ -180,7 +184,7 @@ pub struct BrokenRule {
     pub rule: &'static str,
     /// What is wrong.
     pub problem: String,
-    /// The first rows that break it, from 0; at most ten.
+    /// The rows that break it, from 0, ascending; none where it is about all of them together.
     pub rows: Vec<u64>,
 }
 
@@ -190,14 +194,17 @@ impl std::fmt::Display for BrokenRule {
             write!(f, "`{field}`: ")?;
         }
         f.write_str(&self.problem)?;
-        match self.rows.first() {
-            Some(row) => write!(f, ", first in row {row}"),
-            None => Ok(()),
+        let named: Vec<String> = self.rows.iter().take(NAMED).map(u64::to_string).collect();
+        match self.rows.len() {
+            0 => Ok(()),
+            1 => write!(f, ": row {}", named[0]),
+            n if n > NAMED => write!(f, ": rows {}, …", named.join(", ")),
+            _ => write!(f, ": rows {}", named.join(", ")),
         }
     }
 }
 
-/// So many rows are named of each broken rule.
+/// So many rows are named where a rule is shown.
 const NAMED: usize = 10;
 
 /// Takes down how records keep a [`Contract`], batch by batch.
@@ -210,6 +217,18 @@ pub struct ContractCheck<'a> {
     newest: Option<i64>,
 }
 
+/// All ranges of a contract, by what they are of.
+fn ranges(contract: &Contract) -> impl Iterator<Item = (&'static str, [f64; 2])> {
+    let whole = |[least, most]: [u64; 2]| [least as f64, most as f64];
+    let rows = contract.rows.map(|rows| ("rows", whole(rows)));
+    let of_field = move |field: &FieldContract| {
+        let length = field.length.map(|length| ("length", whole(length.map(|n| n as u64))));
+        field.range.map(|range| ("range", range)).into_iter().chain(length)
+    };
+    let shares = contract.label.iter().flat_map(|label| label.shares.values().map(|shares| ("shares", *shares)));
+    rows.into_iter().chain(contract.fields.values().flat_map(of_field)).chain(shares)
+}
+
 /// What is found of one field.
 #[derive(Debug)]
 struct FieldCheck<'a> {
@@ -218,41 +237,27 @@ struct FieldCheck<'a> {
     pattern: Option<Regex>,
     values: Option<BTreeSet<&'a str>>,
     exists: bool,
-    missing: Found,
-    /// By rule.
-    broken: BTreeMap<&'static str, Found>,
+    /// Rows without a value.
+    missing: Vec<u64>,
+    /// Rows that break a rule.
+    broken: BTreeMap<&'static str, Vec<u64>>,
     /// The values so far, where they are to be unique.
     seen: HashSet<String>,
-}
-
-/// How often something was found, and where first.
-#[derive(Debug, Default)]
-struct Found {
-    n: u64,
-    rows: Vec<u64>,
-}
-
-impl Found {
-    fn at(&mut self, row: u64) {
-        self.n += 1;
-        if self.rows.len() < NAMED {
-            self.rows.push(row);
-        }
-    }
 }
 
 impl<'a> ContractCheck<'a> {
     /// Begins a check.
     ///
     /// # Errors
-    /// A regular expression of the contract that is none; a share that is not from 0 to 1.
+    /// A regular expression of the contract that is none; a share that is not from 0 to 1; a range that ends before it
+    /// begins.
     pub fn new(contract: &'a Contract) -> Result<Self, AuditError> {
         let field = |(name, contract): (&'a String, &'a FieldContract)| {
             let pattern = contract.matches.as_deref().map(Regex::new).transpose();
             let pattern =
                 pattern.map_err(|error| AuditError::Pattern { field: name.clone(), problem: error.to_string() })?;
             let values = contract.values.as_ref().map(|values| values.iter().map(String::as_str).collect());
-            let (missing, broken, seen) = (Found::default(), BTreeMap::new(), HashSet::new());
+            let (missing, broken, seen) = (Vec::new(), BTreeMap::new(), HashSet::new());
             Ok(FieldCheck { name, contract, pattern, values, exists: false, missing, broken, seen })
         };
         let label = contract.label.as_ref();
@@ -261,6 +266,12 @@ impl<'a> ContractCheck<'a> {
         let mut shares = shares.chain(contract.copies.as_ref().map(|copies| ("most", copies.most)));
         if let Some((name, share)) = shares.find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return Err(AuditError::Setting { name, value: share.to_string(), expected: "a share from 0 to 1" });
+        }
+        if let Some((name, [least, most])) =
+            ranges(contract).find(|(_, [least, most])| least.partial_cmp(most).is_none_or(|order| order.is_gt()))
+        {
+            let value = format!("[{least}, {most}]");
+            return Err(AuditError::Setting { name, value, expected: "the least first" });
         }
         if let Some(days) = contract.freshness.as_ref().map(|freshness| freshness.days).filter(|days| days.is_nan()) {
             return Err(AuditError::Setting { name: "days", value: days.to_string(), expected: "a number" });
@@ -306,7 +317,14 @@ impl<'a> ContractCheck<'a> {
                 None => Some("no record has a point in time".to_owned()),
                 Some(newest) => {
                     let age = now.saturating_sub(newest) as f64 / DAY;
-                    (age > *days).then(|| format!("the newest record is {age:.1} days old, expected at most {days}"))
+                    // A day and a clock may be of other time zones.
+                    if age < -1.0 {
+                        Some(format!("the newest record is from the future, {:.1} days ahead: it tells nothing", -age))
+                    } else if age > *days {
+                        Some(format!("the newest record is {age:.1} days old, expected at most {days}"))
+                    } else {
+                        None
+                    }
                 }
             };
             all.extend(problem.map(|problem| BrokenRule { field: Some(field.clone()), ..whole("freshness", problem) }));
@@ -318,7 +336,7 @@ impl<'a> ContractCheck<'a> {
 impl FieldCheck<'_> {
     fn add(&mut self, records: &Dataset, first: u64) {
         let Some(column) = records.column(self.name) else {
-            (0..records.n_rows() as u64).for_each(|row| self.missing.at(first + row));
+            self.missing.extend((0..records.n_rows() as u64).map(|row| first + row));
             return;
         };
         self.exists = true;
@@ -330,7 +348,7 @@ impl FieldCheck<'_> {
             let Some(value) = column.value(row) else {
                 // A list, say, is a value, of no kind that a contract knows.
                 match column.array().is_null(row) {
-                    true => self.missing.at(number),
+                    true => self.missing.push(number),
                     false if contract.r#type.is_some() => self.breaks("type", number),
                     false => {}
                 }
@@ -339,15 +357,15 @@ impl FieldCheck<'_> {
             if let Value::Text(text) = value
                 && text.trim().is_empty()
             {
-                self.missing.at(number);
+                self.missing.push(number);
                 continue;
             }
             if contract.r#type.is_some_and(|kind| !kind.holds(value)) {
                 self.breaks("type", number);
             }
-            if let (Some([least, most]), Value::Number(x)) = (contract.range, value)
-                && !(least..=most).contains(&x)
-            {
+            // What is no number is in no range.
+            let number_in = |[least, most]: [f64; 2]| matches!(value, Value::Number(x) if (least..=most).contains(&x));
+            if contract.range.is_some_and(|range| !number_in(range)) {
                 self.breaks("range", number);
             }
             // Integers of more digits than a float holds stay apart.
@@ -355,9 +373,8 @@ impl FieldCheck<'_> {
                 Some(texts) => texts.value(row).to_owned(),
                 None => value.to_string(),
             };
-            if let (Some([least, most]), Value::Text(text)) = (contract.length, value)
-                && !(least..=most).contains(&text.chars().count())
-            {
+            let is_long = |[least, most]: [usize; 2]| (least..=most).contains(&text.chars().count());
+            if contract.length.is_some_and(|length| !is_long(length)) {
                 self.breaks("length", number);
             }
             if self.values.as_ref().is_some_and(|values| !values.contains(text.as_str())) {
@@ -373,7 +390,7 @@ impl FieldCheck<'_> {
     }
 
     fn breaks(&mut self, rule: &'static str, row: u64) {
-        self.broken.entry(rule).or_default().at(row);
+        self.broken.entry(rule).or_default().push(row);
     }
 
     fn finish(self, n: u64, all: &mut Vec<BrokenRule>) {
@@ -386,21 +403,22 @@ impl FieldCheck<'_> {
             return;
         }
         if let Some(most) = self.contract.missing
-            && self.missing.n as f64 > most * n as f64
+            && self.missing.len() as f64 > most * n as f64
         {
-            let share = 100.0 * self.missing.n as f64 / n as f64;
+            let share = 100.0 * self.missing.len() as f64 / n as f64;
             let problem = format!("{share:.2} % of the records have no value, expected at most {:.2} %", 100.0 * most);
-            all.push(BrokenRule { field: field(), rule: "missing", problem, rows: self.missing.rows });
+            all.push(BrokenRule { field: field(), rule: "missing", problem, rows: self.missing });
         }
-        for (rule, Found { n, rows }) in self.broken {
+        for (rule, rows) in self.broken {
+            let n = rows.len();
             let is = if n == 1 { "is" } else { "are" };
-            let (values, texts) = if n == 1 { ("value", "text") } else { ("values", "texts") };
+            let values = if n == 1 { "value" } else { "values" };
             let contract = self.contract;
             let problem = match (rule, contract.r#type, contract.range, contract.length) {
                 ("type", Some(kind), ..) => format!("{n} {values} {is} not {}", kind.name()),
                 ("range", _, Some([least, most]), _) => format!("{n} {values} {is} not from {least} to {most}"),
                 ("length", .., Some([least, most])) => {
-                    format!("{n} {texts} {is} not {least} to {most} characters long")
+                    format!("{n} {values} {is} not {least} to {most} characters long")
                 }
                 ("values", ..) => format!("{n} {values} {is} none of those there may be"),
                 ("matches", ..) => {

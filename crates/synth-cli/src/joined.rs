@@ -65,7 +65,7 @@ impl Joined {
                 rows.iter().flatten().for_each(|&row| found[row] = true);
                 if let Some(missing) = found.iter().position(|found| !found) {
                     let message = format!("`{soft}` has a soft label for id `{}`, but no record has it", ids[missing]);
-                    return Err(hinted(message, "train on the records that were labelled, and name the same `--id`"));
+                    return Err(hinted(message, "take the records that were labelled, and name the same `--id`"));
                 }
             }
             None => {}

@@ -112,6 +112,10 @@ fn open(path: &Path) -> io::Result<Output> {
     let Some(name) = target.file_name() else {
         return Err(io::ErrorKind::IsADirectory.into());
     };
+    if !folder(&target).is_dir() {
+        let problem = format!("there is no folder `{}`", folder(&target).display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+    }
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(name);
     prefix.push(".");

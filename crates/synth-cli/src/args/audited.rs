@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use synth::audit::{LabelScore, SelectionRule};
 
@@ -11,16 +12,53 @@ use super::RecordArgs;
 pub struct AuditArgs {
     #[command(flatten)]
     pub records: RecordArgs,
+    #[command(flatten)]
+    pub fields: AuditFields,
+    #[command(flatten)]
+    pub labels: LabelErrorArgs,
+    /// Earlier records with labels, whose shares these are compared with
+    #[arg(long, value_name = "FILE")]
+    pub before: Option<PathBuf>,
+    /// Texts this much alike are copies: the Jaccard similarity of their shingles
+    #[arg(long, value_name = "SHARE", default_value_t = SIMILARITY)]
+    pub similarity: f64,
+    /// Vectors this much alike are copies: their cosine
+    #[arg(long, value_name = "COSINE", default_value_t = 0.95)]
+    pub cosine: f64,
+    /// How outliers are told, among --vectors or --number [default: lof for up to 50,000 vectors, else isolation-forest]
+    #[arg(long, value_name = "METHOD")]
+    pub outliers: Option<OutlierKind>,
+    /// A page with plots and the worst records, which opens in a browser without a network
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Write mended records to --out: without what is wrong, with the label that the classifier suggests, or with a weight
+    #[arg(long, value_name = "HOW", requires = "out")]
+    pub fix: Option<FixKind>,
+    /// The mended records: .parquet, .arrow, .jsonl or .csv; beside them a log of each change, .changes.jsonl
+    #[arg(long, short, value_name = "FILE", requires = "fix")]
+    pub out: Option<PathBuf>,
+    /// Write the doubtful labels for people who check them: label-studio, or label-studio=FILE.json [default file:
+    /// label-studio.json]
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = export)]
+    pub export: Option<PathBuf>,
+}
+
+/// What of the records is looked at.
+#[derive(Debug, Default, Args)]
+pub struct AuditFields {
     /// The field of the labels [default: the gold field of synth.toml, or `label`]
     #[arg(long, value_name = "FIELD")]
     pub label: Option<String>,
+    /// Soft labels in place of labels, as `synth label` writes them: the most probable class counts, and the classifier
+    /// learns all
+    #[arg(long, value_name = "FILE", conflicts_with = "label")]
+    pub soft: Option<PathBuf>,
+    /// Votes of annotators on the records, item,worker,label as CSV: how far they agree, and what they say together
+    #[arg(long, value_name = "FILE.csv")]
+    pub votes: Option<PathBuf>,
     /// The field of the text [default: the only field of text, or `text`]
     #[arg(long, value_name = "FIELD")]
     pub text: Option<String>,
-    /// Probabilities of a model that has not seen the records, one row a record, classes in the order of their names: .npy
-    /// [default: by cross-validation of a classifier]
-    #[arg(long, value_name = "FILE.npy")]
-    pub probs: Option<PathBuf>,
     /// The classes, in the order of --probs [default: the labels there are, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub classes: Vec<String>,
@@ -39,114 +77,79 @@ pub struct AuditArgs {
     /// The field that tells training records from test records; no copy may be in both [default: split, if there is one]
     #[arg(long, value_name = "FIELD")]
     pub split: Option<String>,
-    /// Earlier records with labels, whose shares these are compared with
+}
+
+/// How it is told which labels are wrong.
+#[derive(Debug, Default, Args)]
+pub struct LabelErrorArgs {
+    /// Probabilities of a model that has not seen the records: .npy, one row a record; or columns, joined by id, as
+    /// `synth predict` and `synth train --probs-out` write them [default: by cross-validation of a classifier]
     #[arg(long, value_name = "FILE")]
-    pub before: Option<PathBuf>,
+    pub probs: Option<PathBuf>,
     /// How labels are chosen that are likely wrong
-    #[arg(long, value_name = "RULE", default_value = "prune-by-noise-rate")]
-    pub rule: RuleKind,
+    #[arg(long, value_name = "RULE", default_value = SelectionRule::default().name(), value_parser = rules())]
+    pub rule: SelectionRule,
     /// How they are ranked
-    #[arg(long, value_name = "SCORE", default_value = "self-confidence")]
-    pub score: ScoreKind,
-    /// Texts this much alike are copies: the Jaccard similarity of their shingles
-    #[arg(long, value_name = "SHARE", default_value_t = SIMILARITY)]
-    pub similarity: f64,
-    /// Vectors this much alike are copies: their cosine
-    #[arg(long, value_name = "COSINE", default_value_t = COSINE)]
-    pub cosine: f64,
-    /// A page with plots and the worst records, which opens in a browser without a network
-    #[arg(long, value_name = "FILE.html")]
-    pub report: Option<PathBuf>,
-    /// Write mended records to --out: without what is wrong, with the label that the classifier suggests, or with a weight
-    #[arg(long, value_name = "HOW", requires = "out")]
-    pub fix: Option<FixKind>,
-    /// The mended records: .parquet, .arrow, .jsonl or .csv; beside them a log of each change, .changes.jsonl
-    #[arg(long, short, value_name = "FILE", requires = "fix")]
-    pub out: Option<PathBuf>,
-    /// Tasks for people who check the doubtful labels, as Label Studio imports them
-    #[arg(long, value_name = "FILE.json")]
-    pub label_studio: Option<PathBuf>,
+    #[arg(long, value_name = "SCORE", default_value = LabelScore::default().name(), value_parser = scores())]
+    pub score: LabelScore,
     /// Decides folds, forests and intervals
     #[arg(long, value_name = "N", default_value_t = 0, env = "SYNTH_SEED")]
     pub seed: u64,
 }
 
-impl AuditArgs {
-    /// An audit of labels as it is by default.
-    pub fn of(records: RecordArgs, label: String) -> Self {
-        Self {
-            records,
-            label: Some(label),
-            text: None,
-            probs: None,
-            classes: Vec::new(),
-            number: Vec::new(),
-            category: Vec::new(),
-            vectors: None,
-            image: None,
-            split: None,
-            before: None,
-            rule: RuleKind::PruneByNoiseRate,
-            score: ScoreKind::SelfConfidence,
-            similarity: SIMILARITY,
-            cosine: COSINE,
-            report: None,
-            fix: None,
-            out: None,
-            label_studio: None,
-            seed: 0,
-        }
-    }
-}
-
-/// How much alike copies are, where nothing else is said: texts, and vectors.
+/// How much alike copies of texts are, where nothing else is said.
 pub const SIMILARITY: f64 = 0.8;
-const COSINE: f64 = 0.95;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RuleKind {
-    /// As many of each label and other class as there are estimated to be
-    PruneByNoiseRate,
-    /// As many of each label as there are estimated to be, the least probable
-    PruneByClass,
-    /// What both of these choose
-    Both,
-    /// What is confidently of another class
-    ConfidentLearning,
-    /// What is predicted to be of another class
-    PredictedNotGiven,
+fn rules() -> impl TypedValueParser<Value = SelectionRule> {
+    let help = |rule| match rule {
+        SelectionRule::PruneByNoiseRate => "As many of each label and other class as there are estimated to be",
+        SelectionRule::PruneByClass => "As many of each label as there are estimated to be, the least probable",
+        SelectionRule::Both => "What both of these choose",
+        SelectionRule::ConfidentLearning => "What is confidently of another class",
+        SelectionRule::PredictedNotGiven => "What is predicted to be of another class",
+    };
+    one_of(&SelectionRule::ALL, SelectionRule::name, help)
 }
 
-impl From<RuleKind> for SelectionRule {
-    fn from(kind: RuleKind) -> Self {
-        match kind {
-            RuleKind::PruneByNoiseRate => Self::PruneByNoiseRate,
-            RuleKind::PruneByClass => Self::PruneByClass,
-            RuleKind::Both => Self::Both,
-            RuleKind::ConfidentLearning => Self::ConfidentLearning,
-            RuleKind::PredictedNotGiven => Self::PredictedNotGiven,
-        }
+fn scores() -> impl TypedValueParser<Value = LabelScore> {
+    let help = |score| match score {
+        LabelScore::SelfConfidence => "How probable the label is",
+        LabelScore::NormalizedMargin => "How much more probable it is than any other",
+        LabelScore::ConfidenceWeightedEntropy => "How probable it is, by how sure the classifier is",
+    };
+    one_of(&LabelScore::ALL, LabelScore::name, help)
+}
+
+/// Reads one of several things by the names that they have.
+fn one_of<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+    help: impl Fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let values = all.iter().map(|one| PossibleValue::new(name(*one)).help(help(*one)));
+    PossibleValuesParser::new(values).try_map(move |typed| {
+        let found = all.iter().find(|one| name(**one) == typed).copied();
+        found.ok_or("there is none of this name")
+    })
+}
+
+/// The file of `label-studio=FILE`.
+fn export(typed: &str) -> Result<PathBuf, String> {
+    match typed.split_once('=').unwrap_or((typed, "label-studio.json")) {
+        ("label-studio", "") => Err("the name of the file is missing: label-studio=tasks.json".to_owned()),
+        ("label-studio", file) => Ok(PathBuf::from(file)),
+        (format, _) => Err(format!("there is no format `{format}`; possible: label-studio, label-studio=FILE.json")),
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ScoreKind {
-    /// How probable the label is
-    SelfConfidence,
-    /// How much more probable it is than any other
-    NormalizedMargin,
-    /// How probable it is, by how sure the classifier is
-    ConfidenceWeightedEntropy,
-}
-
-impl From<ScoreKind> for LabelScore {
-    fn from(kind: ScoreKind) -> Self {
-        match kind {
-            ScoreKind::SelfConfidence => Self::SelfConfidence,
-            ScoreKind::NormalizedMargin => Self::NormalizedMargin,
-            ScoreKind::ConfidenceWeightedEntropy => Self::ConfidenceWeightedEntropy,
-        }
-    }
+pub enum OutlierKind {
+    /// Local outlier factor: how much thinner it is around a record than around its neighbours
+    Lof,
+    /// How far the neighbours of a record are
+    Knn,
+    /// How soon a record is alone when points are split at random
+    IsolationForest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

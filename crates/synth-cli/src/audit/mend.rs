@@ -1,6 +1,6 @@
 //! Records without what an audit found, and a log of each change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,19 +8,21 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow_cast::CastOptions;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;
-use synth::batches;
 use synth::core::Dataset;
 use synth::io::gold::GoldColumn;
 use synth::io::{AtomicFile, Reader, RecordWriter};
 
 use super::findings::Findings;
 use super::records::Records;
+use super::sources::LabelSource;
 use crate::args::FixKind;
 use crate::errors::{hinted, unboxed};
+use crate::inputs;
+use crate::progress::Progress;
 
-/// A change, a line of the log.
+/// A change of a record, a line of the log.
 #[derive(Serialize)]
 struct Change<'a> {
     row: usize,
@@ -31,150 +33,195 @@ struct Change<'a> {
     from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
-}
-
-/// What becomes of the records.
-#[derive(Default)]
-struct Plan<'a> {
-    changes: Vec<Change<'a>>,
-    dropped: BTreeSet<usize>,
-    /// As they are written in the field.
-    labels: BTreeMap<usize, String>,
-    weights: BTreeMap<usize, f64>,
+    /// How much the record counts.
+    #[serde(skip)]
+    weight: f64,
+    /// Its label, as it is written in the field.
+    #[serde(skip)]
+    written: Option<String>,
 }
 
 /// The field of weights.
 const WEIGHT: &str = "weight";
 
-/// Writes mended records and the log; how many records changed, and the log's path.
+/// The schema of mended records.
+///
+/// # Errors
+/// The records cannot be mended in this way.
+pub fn schema(fix: FixKind, source: &LabelSource, reader: &Reader) -> Result<SchemaRef> {
+    let schema = reader.schema();
+    match fix {
+        FixKind::Drop => Ok(schema),
+        FixKind::Relabel => match source.field() {
+            Some(field) if schema.column_with_name(field).is_some() => Ok(schema),
+            Some(field) => Err(hinted(
+                format!("`--fix relabel` cannot write into `{field}`, which is within another field"),
+                "bring the labels into a field of their own, or use --fix drop",
+            )),
+            None => Err(hinted(
+                "`--fix relabel` writes into the field of the labels, and these are in none",
+                "bring the labels into the records and name their field with --label, or use --fix drop",
+            )),
+        },
+        FixKind::Weight if schema.column_with_name(WEIGHT).is_some() => {
+            Err(hinted(format!("the records have a field `{WEIGHT}` already"), "rename it, or use --fix drop"))
+        }
+        FixKind::Weight => {
+            let weight = Arc::new(Field::new(WEIGHT, DataType::Float64, false));
+            let fields: Vec<_> = schema.fields().iter().cloned().chain([weight]).collect();
+            Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
+        }
+    }
+}
+
+/// The log of changes beside mended records.
+pub fn log_path(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or(out.as_os_str()).to_owned();
+    name.push(".changes.jsonl");
+    out.with_file_name(name)
+}
+
+/// Mended records and the log of their changes, written but not yet there.
+pub struct Mended {
+    records: RecordWriter,
+    log: AtomicFile,
+    /// How many records changed.
+    pub n: usize,
+}
+
+impl Mended {
+    /// Makes both files appear.
+    pub fn commit(self) -> Result<()> {
+        // The records last: where they are, their log is.
+        self.log.commit()?;
+        Ok(self.records.finish()?)
+    }
+}
+
+/// Writes mended records and the log.
 pub fn write(
     fix: FixKind,
     out: &Path,
     findings: &Findings,
     records: &Records,
     reader: &Reader,
-) -> Result<(usize, PathBuf)> {
-    let schema = reader.schema();
-    if fix == FixKind::Weight && schema.column_with_name(WEIGHT).is_some() {
-        return Err(hinted(format!("the records have a field `{WEIGHT}` already"), "rename it, or use --fix drop"));
-    }
-    if fix == FixKind::Relabel && schema.column_with_name(&records.label_field).is_none() {
-        return Err(hinted(
-            format!("`--fix relabel` cannot write into `{}`, which is within another field", records.label_field),
-            "bring the labels into a field of their own, or use --fix drop",
-        ));
-    }
-    let gold = GoldColumn::find(&schema, &records.label_field, &records.classes)?;
-    let plan = plan(fix, findings, records, &gold);
-    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    if fix == FixKind::Weight {
-        fields.push(Arc::new(Field::new(WEIGHT, DataType::Float64, false)));
-    }
-    let written = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    progress: &Progress,
+) -> Result<Mended> {
+    let written = schema(fix, &records.source, reader)?;
+    let gold = records.source.field().map(|field| GoldColumn::find(&reader.schema(), field, &records.classes));
+    let changes = changes(fix, findings, records, gold.transpose()?.as_ref());
     let mut writer = RecordWriter::create(out, &written)?;
     let mut first = 0;
-    for batch in batches(reader)? {
+    for batch in inputs::with_vectors(reader, &[], progress)? {
         let batch = batch.map_err(unboxed)?;
         let n = batch.n_rows();
+        let here = || (first..first + n).map(|row| changes.get(&row));
         let mut columns: Vec<ArrayRef> = batch.batch().columns().to_vec();
         match fix {
             FixKind::Drop => {}
             FixKind::Weight => {
-                let weight = |row: usize| plan.weights.get(&row).copied().unwrap_or(1.0);
-                columns.push(Arc::new(Float64Array::from_iter_values((first..first + n).map(weight))));
+                let weights = here().map(|change| change.map_or(1.0, |change| change.weight));
+                columns.push(Arc::new(Float64Array::from_iter_values(weights)));
             }
             FixKind::Relabel => {
-                let at = schema.index_of(&records.label_field)?;
-                columns[at] = relabelled(&columns[at], first, &plan.labels)
-                    .with_context(|| format!("cannot write labels into `{}`", records.label_field))?;
+                let field = records.source.field().unwrap_or_default();
+                let at = written.index_of(field)?;
+                let labels: Vec<Option<&str>> = here().map(|change| change?.written.as_deref()).collect();
+                columns[at] =
+                    relabelled(&columns[at], &labels).with_context(|| format!("cannot write labels into `{field}`"))?;
             }
         }
         let mut whole = RecordBatch::try_new(Arc::clone(&written), columns)?;
         if fix == FixKind::Drop {
-            let kept: BooleanArray = (first..first + n).map(|row| Some(!plan.dropped.contains(&row))).collect();
+            let kept: BooleanArray = here().map(|change| Some(change.is_none())).collect();
             whole = arrow_select::filter::filter_record_batch(&whole, &kept)?;
         }
         writer.write(&Dataset::new(whole))?;
         first += n;
     }
-    let mut name = out.file_name().unwrap_or(out.as_os_str()).to_owned();
-    name.push(".changes.jsonl");
-    let path = out.with_file_name(name);
+    let path = log_path(out);
     let mut log = AtomicFile::create(&path)?;
-    for change in &plan.changes {
+    for change in changes.values() {
         let line = serde_json::to_string(change)?;
         writeln!(log, "{line}").with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    // The records last: where they are, their log is.
-    log.commit()?;
-    writer.finish()?;
-    Ok((plan.changes.len(), path))
+    Ok(Mended { records: writer, log, n: changes.len() })
 }
 
-fn plan<'a>(fix: FixKind, findings: &'a Findings, records: &'a Records, gold: &GoldColumn) -> Plan<'a> {
-    let mut plan = Plan::default();
+/// What changes, by row.
+fn changes<'a>(
+    fix: FixKind,
+    findings: &'a Findings,
+    records: &'a Records,
+    gold: Option<&GoldColumn>,
+) -> BTreeMap<usize, Change<'a>> {
+    let change = |row: usize| Change {
+        row,
+        id: &records.ids[row],
+        change: match fix {
+            FixKind::Drop => "dropped",
+            FixKind::Relabel => "relabelled",
+            FixKind::Weight => "weighed",
+        },
+        reason: String::new(),
+        from: None,
+        to: None,
+        weight: 1.0,
+        written: None,
+    };
+    let mut changes: BTreeMap<usize, Change<'_>> = BTreeMap::new();
     for error in findings.labels.iter().flat_map(|labels| &labels.errors) {
-        let reason =
+        let mut change = change(error.row);
+        change.reason =
             format!("the label is likely wrong: {:.3}, {} {:.3}", error.score, error.suggested, error.probabilities[1]);
-        let (change, to) = match fix {
-            FixKind::Drop => {
-                plan.dropped.insert(error.row);
-                ("dropped", None)
-            }
+        match fix {
+            FixKind::Drop => change.from = Some(&error.label),
             FixKind::Relabel => {
-                let written = records.classes.id(&error.suggested).map(|class| gold.written(class));
-                plan.labels.extend(written.map(|written| (error.row, written)));
-                ("relabelled", Some(error.suggested.clone()))
+                change.from = Some(&error.label);
+                change.to = Some(error.suggested.clone());
+                let class = records.classes.id(&error.suggested);
+                change.written = gold.zip(class).map(|(gold, class)| gold.written(class));
             }
-            FixKind::Weight => {
-                plan.weights.insert(error.row, error.probabilities[0]);
-                ("weighed", Some(error.probabilities[0].to_string()))
-            }
-        };
-        let from = Some(error.label.as_str()).filter(|_| fix != FixKind::Weight);
-        plan.changes.push(Change { row: error.row, id: &records.ids[error.row], change, reason, from, to });
+            FixKind::Weight => change.weight = error.probabilities[0],
+        }
+        changes.insert(error.row, change);
     }
     for group in findings.copies.iter().flat_map(|copies| copies.joined.groups()) {
+        let n = group.len();
         match fix {
-            // Of what is left the first stays.
             FixKind::Drop => {
-                let mut left = group.iter().filter(|row| !plan.dropped.contains(row));
+                // Of what is left the first stays.
+                let mut left = group.iter().filter(|row| !changes.contains_key(row));
                 let Some(stays) = left.next() else { continue };
-                let go: Vec<usize> = left.copied().collect();
-                for row in go {
-                    let reason = format!("a near copy of {}", records.ids[*stays]);
-                    plan.changes.push(Change {
-                        row,
-                        id: &records.ids[row],
-                        change: "dropped",
-                        reason,
-                        from: None,
-                        to: None,
-                    });
-                    plan.dropped.insert(row);
+                for row in left.copied().collect::<Vec<_>>() {
+                    let reason = format!("one of {n} near copies, of which {} stays", records.ids[*stays]);
+                    changes.insert(row, Change { reason, ..change(row) });
                 }
             }
             FixKind::Weight => {
                 for &row in group {
-                    let weight = plan.weights.entry(row).or_insert(1.0);
-                    *weight /= group.len() as f64;
-                    let (reason, to) = (format!("one of {} near copies", group.len()), Some(weight.to_string()));
-                    plan.changes.push(Change { row, id: &records.ids[row], change: "weighed", reason, from: None, to });
+                    let change = changes.entry(row).or_insert_with(|| change(row));
+                    change.weight /= n as f64;
+                    if !change.reason.is_empty() {
+                        change.reason.push_str("; ");
+                    }
+                    change.reason.push_str(&format!("one of {n} near copies"));
                 }
             }
             FixKind::Relabel => {}
         }
     }
-    plan.changes.sort_by_key(|change| change.row);
-    plan
+    if fix == FixKind::Weight {
+        changes.values_mut().for_each(|change| change.to = Some(change.weight.to_string()));
+    }
+    changes
 }
 
-/// A column of labels, some of them changed, of the type it had.
-fn relabelled(column: &ArrayRef, first: usize, labels: &BTreeMap<usize, String>) -> Result<ArrayRef> {
+/// A column of labels of the type it had, with other labels where there are any.
+fn relabelled(column: &ArrayRef, labels: &[Option<&str>]) -> Result<ArrayRef> {
     let texts = arrow_cast::cast(column, &DataType::Utf8)?;
     let texts: &StringArray = arrow_array::cast::AsArray::as_string(&texts);
-    let label = |(at, old)| labels.get(&(first + at)).map(String::as_str).or(old);
-    let changed: StringArray = texts.iter().enumerate().map(label).collect();
+    let changed: StringArray = texts.iter().zip(labels).map(|(old, label)| label.or(old)).collect();
     // What cannot be written is an error, not a label that is missing.
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     Ok(arrow_cast::cast_with_options(&changed, column.data_type(), &strict)?)

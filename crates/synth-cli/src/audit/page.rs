@@ -1,13 +1,12 @@
 //! Findings as one page of HTML, which needs nothing beside itself.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
-use synth::io::AtomicFile;
 
+use super::annotators::AnnotatorSummary;
 use super::findings::Findings;
 use super::pictures::thumbnail;
 use super::records::Records;
@@ -57,18 +56,15 @@ struct Page<'a> {
     /// Each as SVG.
     plots: Vec<String>,
     errors: Vec<Shown<'a>>,
+    annotators: &'a [AnnotatorSummary],
+    relabel: Vec<Shown<'a>>,
     groups: Vec<Group<'a>>,
     outliers: Vec<Shown<'a>>,
     odd: Vec<Shown<'a>>,
 }
 
-/// Writes the page.
-pub fn write(path: &Path, findings: &Findings, records: &Records) -> Result<()> {
-    AtomicFile::write_all_to(path, render(findings, records)?.as_bytes())?;
-    Ok(())
-}
-
-fn render(findings: &Findings, records: &Records) -> Result<String> {
+/// The page, as HTML.
+pub fn render(findings: &Findings, records: &Records) -> Result<String> {
     let mut environment = Environment::new();
     // Texts of records are shown, never run.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -90,6 +86,12 @@ fn render(findings: &Findings, records: &Records) -> Result<String> {
         .flat_map(|labels| &labels.errors)
         .take(ROWS)
         .map(|error| shown(error.row, error.suggested.clone(), format!("{:.3}", error.score)))
+        .collect();
+    let relabel: Vec<Shown<'_>> = findings
+        .annotators
+        .iter()
+        .flat_map(|found| found.relabel_rows.iter().zip(&found.relabel_first))
+        .map(|(row, item)| shown(*row, item.label.clone(), format!("{:.3}", item.quality)))
         .collect();
     let outliers: Vec<Shown<'_>> = findings
         .outliers
@@ -140,11 +142,14 @@ fn render(findings: &Findings, records: &Records) -> Result<String> {
         plots.push(plots::svg(&Confusion { classes: &records.classes, counts: &labels.evaluation.confusion })?);
     }
     let classes = records.classes.names();
+    let annotators = findings.annotators.as_ref().map(|found| found.annotators.as_slice()).unwrap_or_default();
     let page = environment.get_template("page.html")?.render(minijinja::value::Serde(&Page {
         findings,
         classes,
         plots,
         errors,
+        relabel,
+        annotators: &annotators[..annotators.len().min(ROWS)],
         groups,
         outliers,
         odd,

@@ -1,31 +1,38 @@
 //! The records under audit, as far as an audit looks at them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ndarray::Array2;
 use synth::core::{ClassId, ClassSet};
 use synth::io::gold::GoldColumn;
-use synth::io::ids::IdColumn;
+use synth::io::ids::{IdColumn, Unique};
 use synth::io::{Reader, Vectors};
+use synth::learn::one_hot;
 
-use crate::args::AuditArgs;
+use super::sources::{LabelInputs, LabelSource, Votes, of_soft};
+use crate::args::{AuditFields, RecordArgs};
 use crate::config::{Config, or_file};
 use crate::errors::{hinted, unboxed};
-use crate::generation::material::{text_field, values};
+use crate::generation::material::text_field;
 use crate::inputs;
 use crate::progress::Progress;
 
 /// What an audit keeps of each record.
 pub struct Records {
     pub classes: ClassSet,
-    /// The field of the labels.
-    pub label_field: String,
-    /// That of the text, if there is one.
+    pub source: LabelSource,
+    /// The field of ids, if it is named.
+    pub id_field: Option<String>,
+    /// The field of the text, if there is one.
     pub text_field: Option<String>,
     pub ids: Vec<String>,
     /// `None` where there is none.
     pub labels: Vec<Option<ClassId>>,
+    /// What a classifier learns of those with a label, `[n, classes]`.
+    pub targets: Array2<f64>,
+    pub votes: Option<Votes>,
     /// `None` where there is none, and for all without a field.
     pub texts: Vec<Option<String>>,
     /// Values of the fields with few values, by field.
@@ -41,62 +48,59 @@ pub struct Records {
 }
 
 impl Records {
-    pub fn read(args: &AuditArgs, config: &Config, reader: &Reader, progress: &Progress) -> Result<Self> {
+    pub fn read(
+        args: &RecordArgs,
+        fields: &AuditFields,
+        config: &Config,
+        reader: &Reader,
+        progress: &Progress,
+    ) -> Result<Self> {
         #[cfg(not(feature = "neural"))]
-        if args.image.is_some() {
+        if fields.image.is_some() {
             return Err(crate::generation::backend::missing_feature("neural", "pictures"));
         }
         let schema = reader.schema();
-        let named = args.label.as_deref().or(config.data.gold.as_deref());
-        let label_field = named.unwrap_or("label").to_owned();
-        let classes = match inputs::given_classes(&args.classes)? {
-            Some(classes) => classes,
-            None => {
-                let mut names: Vec<String> = values(reader, &label_field)?.into_iter().collect();
-                if names.iter().all(|name| name.parse::<i64>().is_ok()) {
-                    names.sort_by_key(|name| name.parse::<i64>().unwrap_or(0));
-                }
-                if names.is_empty() {
-                    let fields: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                    return Err(hinted(
-                        format!("no record has a label in the field `{label_field}`"),
-                        format!("name the field: --label FIELD; the records have {}", fields.join(", ")),
-                    ));
-                }
-                ClassSet::new(names)?
-            }
-        };
-        let not = [args.records.id(config), Some(&*label_field), args.image.as_deref()];
-        let text_field = match (&args.text, text_field(&schema, args.text.as_deref(), &not)) {
+        let LabelInputs { source, classes, soft, crowd } = LabelInputs::read(args, fields, config, reader)?;
+        let not = [args.id(config), source.field(), fields.image.as_deref()];
+        let text_field = match (&fields.text, text_field(&schema, fields.text.as_deref(), &not)) {
             (_, Ok(field)) => Some(field),
             (Some(_), Err(error)) => return Err(error),
             (None, Err(_)) => None,
         };
-        let split_field = args.split.clone().or_else(|| schema.column_with_name("split").map(|_| "split".to_owned()));
-        let gold = GoldColumn::find(&schema, &label_field, &classes)?;
-        let id = IdColumn::find(&schema, args.records.id(config))?;
+        let split_field = fields.split.clone().or_else(|| schema.column_with_name("split").map(|_| "split".to_owned()));
+        let gold = source.field().map(|field| GoldColumn::find(&schema, field, &classes)).transpose()?;
+        let id = IdColumn::find(&schema, args.id(config))?;
         let field_names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let mut records = Self {
             classes,
-            label_field,
+            source,
+            id_field: args.id(config).map(str::to_owned),
             text_field,
             ids: Vec::new(),
             labels: Vec::new(),
+            targets: Array2::zeros((0, 0)),
+            votes: None,
             texts: Vec::new(),
-            categories: args.category.iter().map(|field| (field.clone(), Vec::new())).collect(),
+            categories: fields.category.iter().map(|field| (field.clone(), Vec::new())).collect(),
             split: split_field.as_ref().map(|_| Vec::new()),
             pictures: Vec::new(),
-            numbers: Array2::zeros((0, args.number.len())),
+            numbers: Array2::zeros((0, fields.number.len())),
             vectors: None,
             missing: field_names.iter().map(|name| (name.clone(), 0)).collect(),
         };
-        let files = or_file(&args.records.data, &config.data.files);
-        let folder = files.first().and_then(|path| path.parent()).unwrap_or(Path::new("")).to_owned();
+        let pictures = Pictures::beside(&or_file(&args.data, &config.data.files));
+        // Votes are joined by id.
+        let mut unique = crowd.is_some().then(|| Unique::new(id.clone()));
         let mut numbers = Vec::new();
         for batch in inputs::with_vectors(reader, &[], progress)? {
             let batch = batch.map_err(unboxed)?;
             let n = batch.n_rows();
-            records.labels.extend(gold.labels(&batch)?);
+            if let Some(unique) = &mut unique {
+                unique.check(&batch)?;
+            }
+            if let Some(gold) = &gold {
+                records.labels.extend(gold.labels(&batch)?);
+            }
             let names = id.ids(&batch)?;
             records.ids.extend((0..n).map(|row| names.value(row).to_owned()));
             let column = |field: &str| {
@@ -118,15 +122,16 @@ impl Records {
             if let (Some(field), Some(split)) = (&split_field, &mut records.split) {
                 split.extend(texts_of(field)?);
             }
-            if let Some(field) = &args.image {
-                let path = |name: Option<String>| name.map(|name| folder.join(name));
-                records.pictures.extend(texts_of(field)?.into_iter().map(path));
+            if let Some(field) = &fields.image {
+                for name in texts_of(field)? {
+                    records.pictures.push(name.map(|name| pictures.path(&name)).transpose()?);
+                }
             }
             for (field, all) in &mut records.categories {
                 all.extend(texts_of(field)?);
             }
             for row in 0..n {
-                for field in &args.number {
+                for field in &fields.number {
                     numbers.push(batch.row(row).number(field).unwrap_or(f64::NAN));
                 }
             }
@@ -140,12 +145,21 @@ impl Records {
                 *missing += (0..n).filter(|row| is_missing(*row)).count() as u64;
             }
         }
-        let n = records.labels.len();
+        let n = records.ids.len();
         if n == 0 {
             return Err(hinted("there are no records", "name a file that has some: --data records.jsonl"));
         }
-        records.numbers = Array2::from_shape_vec((n, args.number.len()), numbers)?;
-        if let Some(path) = &args.vectors {
+        records.numbers = Array2::from_shape_vec((n, fields.number.len()), numbers)?;
+        if let Some(crowd) = &crowd {
+            records.votes = Some(Votes::join(crowd, &records.classes, &records.ids, progress)?);
+        }
+        let n_classes = records.classes.len();
+        match (&records.source, &soft, &records.votes) {
+            (LabelSource::Soft(_), Some(soft), _) => (records.labels, records.targets) = of_soft(soft),
+            (LabelSource::Votes, _, Some(votes)) => (records.labels, records.targets) = votes.together(n)?,
+            _ => records.targets = one_hot(&records.labels, n_classes)?,
+        }
+        if let Some(path) = &fields.vectors {
             let vectors = Vectors::open("vectors", path)?.all()?;
             if vectors.nrows() != n {
                 return Err(hinted(
@@ -165,5 +179,45 @@ impl Records {
     /// The name of a label.
     pub fn name(&self, class: ClassId) -> &str {
         self.classes.name(class)
+    }
+
+    /// The rows of records with a label.
+    pub fn labelled(&self) -> Vec<usize> {
+        (0..self.n_rows()).filter(|row| self.labels[*row].is_some()).collect()
+    }
+
+    /// How often each class is a label.
+    pub fn label_counts(&self) -> Vec<u64> {
+        counts(&self.labels, self.classes.len())
+    }
+}
+
+/// How often each class is a label.
+pub fn counts(labels: &[Option<ClassId>], n_classes: usize) -> Vec<u64> {
+    let mut counts = vec![0; n_classes];
+    labels.iter().flatten().for_each(|class| counts[class.index()] += 1);
+    counts
+}
+
+/// Where pictures are that records name.
+struct Pictures {
+    /// The folders of the files of records.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Pictures {
+    fn beside(files: &[PathBuf]) -> Self {
+        Self { folders: files.iter().map(|path| path.parent().unwrap_or(Path::new("")).to_owned()).collect() }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        match self.folders.first() {
+            _ if Path::new(name).is_absolute() => Ok(PathBuf::from(name)),
+            Some(_) if self.folders.len() > 1 => Err(hinted(
+                format!("the records are in several folders, so that it is not clear which one `{name}` is in"),
+                "put the files of records into one folder, or name pictures by whole paths",
+            )),
+            folder => Ok(folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name))),
+        }
     }
 }

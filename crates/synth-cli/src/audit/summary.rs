@@ -1,6 +1,7 @@
 //! Findings as text, for a terminal.
 
-use super::findings::Findings;
+use super::annotators::{annotator_table, item_table};
+use super::findings::{AnnotatorFindings, Findings};
 use crate::table::{counted, plain, trimmed};
 
 /// So many of each are listed; the page and `--json` have all.
@@ -36,6 +37,9 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
             }
             text.push_str(&indented(&trimmed(&table)));
         }
+    }
+    if let Some(annotators) = &findings.annotators {
+        text.push_str(&annotated(annotators));
     }
     if let Some(copies) = &findings.copies {
         let groups = counted(copies.groups.len() as u64, "group", "groups");
@@ -92,6 +96,21 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
     for skipped in &findings.skipped {
         text.push_str(&format!("\nnot looked at: {skipped}\n"));
     }
+    text
+}
+
+/// What annotators say.
+fn annotated(found: &AnnotatorFindings) -> String {
+    let alpha = match (found.alpha, found.interpretation) {
+        (Some(alpha), Some(called)) => format!("Krippendorff's alpha {alpha:.3}, {called}"),
+        _ => "how far they agree is undefined".to_owned(),
+    };
+    let n = counted(found.annotators.len() as u64, "annotator", "annotators");
+    let mut text = format!("\n{n}: {alpha}; consensus by {}\n", found.by);
+    text.push_str(&indented(&trimmed(&annotator_table(found.annotators.iter().take(LISTED)))));
+    more(&mut text, found.annotators.len());
+    text.push_str("ask once more about:\n");
+    text.push_str(&indented(&trimmed(&item_table(found.relabel_first.iter().take(LISTED)))));
     text
 }
 

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use serde::Serialize;
-use synth::audit::{Consensus, Ratings, Scale, Weights, interpretation};
-use synth::core::{ClassId, Dataset, LabelModel};
+use synth::audit::{Consensus, RatingPairs, Ratings, Scale, Weights, interpretation};
+use synth::core::{ClassId, Dataset};
 use synth::io::votes::{Crowd, load_crowd};
 use synth::io::{RecordWriter, Vectors};
-use synth::label::{ClassBalance, Gold, Method};
+use synth::label::Method;
 
 use crate::args::{AgreementArgs, Common, ConsensusKind};
-use crate::errors::{hinted, unboxed};
+use crate::audit::annotators::{
+    AnnotatorSummary, Item, SHOWN, annotator_table, item_table, relabel_first, shown, soft_labels, summaries,
+};
+use crate::errors::hinted;
 use crate::progress::Progress;
 use crate::table::{counted, plain, trimmed};
 use crate::{inputs, output};
@@ -53,23 +56,6 @@ struct ConsensusSummary {
 }
 
 #[derive(Serialize)]
-struct AnnotatorSummary {
-    annotator: String,
-    labels: usize,
-    /// How probable their labels are on average.
-    quality: Option<f64>,
-    /// With the consensus, on items that others labelled, too.
-    agreement: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Item {
-    item: String,
-    label: String,
-    quality: f64,
-}
-
-#[derive(Serialize)]
 struct Alpha {
     nominal: Option<f64>,
     /// Where the classes are numbers, or given in an order.
@@ -88,9 +74,6 @@ struct Pair {
     linear: Option<f64>,
     quadratic: Option<f64>,
 }
-
-/// So many pairs are shown; `--json` has all.
-const SHOWN: usize = 30;
 
 pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result<ExitCode> {
     if args.consensus.as_deref() == Some(Path::new("-")) {
@@ -118,68 +101,60 @@ fn agreement(args: &AgreementArgs) -> Result<Summary> {
     let classes = inputs::given_classes(&args.classes)?;
     let crowd = load_crowd(&args.file, classes.as_ref())?;
     let matrix = &crowd.matrix;
-    let (n, m) = (matrix.n_rows(), matrix.n_lfs());
-    let cells = (0..n).flat_map(|row| (0..m).map(move |worker| (row, worker)));
-    let cells = cells.map(|(row, worker)| matrix.vote(row, worker).map(|class| class.index() as u32)).collect();
-    let mut ratings = Ratings::new(m, cells)?;
-    let consensus = args.consensus.as_ref().map(|out| consensus(args, out, &crowd)).transpose()?;
+    let mut ratings = Ratings::of_votes(matrix)?;
     let names = matrix.classes().names();
     let numbers: Option<Vec<f64>> =
         names.iter().map(|name| name.parse().ok().filter(|x: &f64| x.is_finite())).collect();
     // Of two classes all scales say the same.
-    let are_numbers = (numbers.is_some() || classes.is_some()) && names.len() > 2;
-    let has_distances = are_numbers && numbers.is_some();
+    let is_ordered = (numbers.is_some() || classes.is_some()) && names.len() > 2;
+    let has_distances = is_ordered && numbers.is_some();
     if let Some(numbers) = numbers {
         ratings = ratings.with_values(numbers)?;
     }
     let on = |scale: Scale, is_known: bool| if is_known { ratings.krippendorff_alpha(scale) } else { None };
     let alpha = Alpha {
         nominal: on(Scale::Nominal, true),
-        ordinal: on(Scale::Ordinal, are_numbers),
+        ordinal: on(Scale::Ordinal, is_ordered),
         interval: on(Scale::Interval, has_distances),
     };
-    let (fleiss_kappa, no_fleiss) = match ratings.fleiss_kappa() {
-        Ok(kappa) => (
-            kappa,
-            kappa
-                .is_none()
-                .then(|| "it is not defined where all ratings are the same, or where no item has two".to_owned()),
-        ),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let votes: Vec<Vec<bool>> = (0..m).map(|w| (0..n).map(|row| matrix.vote(row, w).is_some()).collect()).collect();
-    let mut pairs = Vec::new();
-    for one in 0..m {
-        for other in one + 1..m {
-            let items = votes[one].iter().zip(&votes[other]).filter(|(a, b)| **a && **b).count();
-            if items == 0 {
-                continue;
-            }
-            let kappa = |weights: Weights| ratings.cohen_kappa(one, other, weights);
-            let weighted = |weights: Weights| if are_numbers { kappa(weights) } else { Ok(None) };
-            pairs.push(Pair {
-                annotators: [one, other].map(|worker| matrix.lf_names()[worker].clone()),
-                items,
-                agreement: ratings.observed_agreement(one, other)?,
-                kappa: kappa(Weights::None)?,
-                linear: weighted(Weights::Linear)?,
-                quadratic: weighted(Weights::Quadratic)?,
-            });
-        }
-    }
+    let (fleiss_kappa, no_fleiss) = fleiss(&ratings);
     Ok(Summary {
         version: 1,
-        items: n,
+        items: ratings.n_items(),
         annotators: matrix.lf_names().to_vec(),
         classes: names.to_vec(),
-        ratings: votes.iter().flatten().filter(|voted| **voted).count(),
+        ratings: ratings.n_ratings(),
         interpretation: alpha.nominal.map(interpretation),
         alpha,
         fleiss_kappa,
         no_fleiss,
-        pairs,
-        consensus,
+        pairs: ratings.pairs().map(|pair| of_pair(&pair, matrix.lf_names(), is_ordered)).collect(),
+        consensus: args.consensus.as_ref().map(|out| consensus(args, out, &crowd)).transpose()?,
     })
+}
+
+/// Fleiss' kappa, or why there is none.
+fn fleiss(ratings: &Ratings) -> (Option<f64>, Option<String>) {
+    match ratings.fleiss_kappa() {
+        Ok(Some(kappa)) => (Some(kappa), None),
+        Ok(None) => {
+            let why = "it is not defined where all ratings are the same, or where no item has two";
+            (None, Some(why.to_owned()))
+        }
+        Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+fn of_pair(pair: &RatingPairs, names: &[String], is_ordered: bool) -> Pair {
+    let weighted = |weights: Weights| if is_ordered { pair.cohen_kappa(weights) } else { None };
+    Pair {
+        annotators: pair.annotators().map(|annotator| names[annotator].clone()),
+        items: pair.n_items(),
+        agreement: pair.observed_agreement(),
+        kappa: pair.cohen_kappa(Weights::None),
+        linear: weighted(Weights::Linear),
+        quadratic: weighted(Weights::Quadratic),
+    }
 }
 
 /// Finds the consensus and writes it.
@@ -189,11 +164,8 @@ fn consensus(args: &AgreementArgs, out: &Path, crowd: &Crowd) -> Result<Consensu
         Some(_) => ConsensusKind::Crowdlab,
         None => ConsensusKind::DawidSkene,
     });
-    let by_model = |method: Method| -> Result<Consensus> {
-        let fit = method.fit(matrix.patterns(), &Gold::none(), &ClassBalance::Estimate)?;
-        let soft = fit.model.predict(matrix).map_err(unboxed)?;
-        Ok(Consensus::by_model(matrix, soft.to_array().view())?)
-    };
+    let by_model =
+        |method: Method| -> Result<Consensus> { Ok(Consensus::by_model(matrix, soft_labels(matrix, method)?.view())?) };
     let (by, consensus) = match (kind, &args.probs) {
         (ConsensusKind::Majority, None) => ("majority", by_model(Method::Majority)?),
         (ConsensusKind::DawidSkene, None) => ("dawid-skene", by_model(Method::DawidSkene)?),
@@ -226,35 +198,13 @@ fn consensus(args: &AgreementArgs, out: &Path, crowd: &Crowd) -> Result<Consensu
     let mut writer = RecordWriter::create(out, &batch.schema())?;
     writer.write(&Dataset::new(batch))?;
     writer.finish()?;
-    let mut annotators: Vec<AnnotatorSummary> = matrix
-        .lf_names()
-        .iter()
-        .zip(&consensus.annotators)
-        .map(|(annotator, found)| AnnotatorSummary {
-            annotator: annotator.clone(),
-            labels: found.n,
-            quality: found.quality,
-            agreement: found.agreement,
-        })
-        .collect();
-    // Sorting keeps the order of equals.
-    annotators.sort_by(|a, b| b.quality.unwrap_or(0.0).total_cmp(&a.quality.unwrap_or(0.0)));
-    let item = |row: usize| Item {
-        item: crowd.items[row].clone(),
-        label: name(consensus.labels[row]),
-        quality: consensus.quality[row],
-    };
     Ok(ConsensusSummary {
         by,
         classifier_weight: consensus.classifier_weight,
-        annotators,
-        relabel_first: consensus.relabel_first().into_iter().take(SHOWN).map(item).collect(),
+        annotators: summaries(matrix, &consensus),
+        relabel_first: relabel_first(matrix, &consensus, |row| crowd.items[row].clone()),
         out: out.to_owned(),
     })
-}
-
-fn shown(value: Option<f64>) -> String {
-    value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.3}"))
 }
 
 fn render(summary: &Summary) -> String {
@@ -276,18 +226,9 @@ fn render(summary: &Summary) -> String {
     }
     if let Some(consensus) = &summary.consensus {
         text.push_str(&format!("\nconsensus by {}\n", consensus.by));
-        let mut table = plain(&["annotator", "labels", "quality", "agreement"], 1);
-        for found in consensus.annotators.iter().take(SHOWN) {
-            let quality = [found.quality, found.agreement].map(shown);
-            table.add_row([&found.annotator, &found.labels.to_string(), &quality[0], &quality[1]]);
-        }
-        text.push_str(&trimmed(&table));
+        text.push_str(&trimmed(&annotator_table(consensus.annotators.iter().take(SHOWN))));
         text.push_str("\nask once more about\n");
-        let mut table = plain(&["item", "label", "quality"], 2);
-        for item in consensus.relabel_first.iter().take(10) {
-            table.add_row([&item.item, &item.label, &format!("{:.3}", item.quality)]);
-        }
-        text.push_str(&trimmed(&table));
+        text.push_str(&trimmed(&item_table(consensus.relabel_first.iter().take(10))));
     }
     if !summary.pairs.is_empty() {
         let is_weighted = summary.alpha.ordinal.is_some();

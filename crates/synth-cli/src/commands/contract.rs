@@ -8,12 +8,12 @@ use serde::Serialize;
 use synth::audit::{BrokenRule, Contract, ContractCheck, CopiesContract, LabelContract, copies_of_texts};
 use synth::io::Reader;
 
-use crate::args::{AuditArgs, CheckArgs, Common, RecordArgs, SIMILARITY};
-use crate::audit::findings::Findings;
+use crate::args::{AuditFields, CheckArgs, Common, LabelErrorArgs, RecordArgs, SIMILARITY};
+use crate::audit::findings::judge;
 use crate::audit::records::Records;
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted, unboxed};
-use crate::generation::material::record_args;
+use crate::generation::material::{record_args, values};
 use crate::progress::Progress;
 use crate::table::counted;
 use crate::{inputs, output, render};
@@ -108,7 +108,7 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
             100.0 * share,
             100.0 * copies.most
         ),
-        rows: rows.into_iter().take(10).collect(),
+        rows,
     }))
 }
 
@@ -120,39 +120,49 @@ fn of_labels(
     config: &Config,
     progress: &Progress,
 ) -> Result<Vec<BrokenRule>> {
-    if reader.schema().column_with_name(label.field.split('.').next().unwrap_or_default()).is_none() {
-        let problem = "the field does not exist".to_owned();
-        return Ok(vec![BrokenRule { field: Some(label.field.clone()), rule: "label", problem, rows: Vec::new() }]);
+    let schema = reader.schema();
+    for field in std::iter::once(&label.field).chain(&label.text) {
+        let problem = if schema.column_with_name(field.split('.').next().unwrap_or_default()).is_none() {
+            "the field does not exist"
+        } else if *field == label.field && values(reader, field)?.is_empty() {
+            "no record has a label"
+        } else {
+            continue;
+        };
+        let (field, problem) = (Some(field.clone()), problem.to_owned());
+        return Ok(vec![BrokenRule { field, rule: "label", problem, rows: Vec::new() }]);
     }
-    let args = AuditArgs::of(records, label.field.clone());
-    let records = Records::read(&args, config, reader, progress)?;
-    let findings = Findings::of(&args, &records, reader, progress)?;
+    let fields = AuditFields { label: Some(label.field.clone()), text: label.text.clone(), ..AuditFields::default() };
+    let records = Records::read(&records, &fields, config, reader, progress)?;
     let rule = |rule, problem, rows| BrokenRule { field: Some(label.field.clone()), rule, problem, rows };
     let mut broken = Vec::new();
-    let labelled = findings.labelled.max(1) as f64;
+    let counts = records.label_counts();
+    let labelled = counts.iter().sum::<u64>().max(1) as f64;
     for (class, [least, most]) in &label.shares {
-        let n = findings.classes.iter().find(|found| found.name == *class).map_or(0, |found| found.n);
-        let share = n as f64 / labelled;
+        let share = records.classes.id(class).map_or(0.0, |class| counts[class.index()] as f64 / labelled);
         if !(least..=most).contains(&&share) {
             let problem = format!("the share of `{class}` is {share:.3}, expected {least} to {most}");
             broken.push(rule("shares", problem, Vec::new()));
         }
     }
     if let Some(most) = label.errors {
-        let errors = findings.labels.iter().flat_map(|labels| &labels.errors);
-        let rows: Vec<u64> = errors.map(|error| error.row as u64).collect();
-        let share = rows.len() as f64 / labelled;
-        if share > most {
-            let problem = format!(
-                "{:.2} % of the labels are likely wrong, expected at most {:.2} %",
-                100.0 * share,
-                100.0 * most
-            );
-            broken.push(rule("errors", problem, rows.into_iter().take(10).collect()));
-        }
-        if findings.labels.is_none() {
-            let why = findings.skipped.iter().find_map(|why| why.strip_prefix("label errors: ")).unwrap_or_default();
-            broken.push(rule("errors", format!("it cannot be told how many labels are wrong: {why}"), Vec::new()));
+        match judge(&LabelErrorArgs::default(), &fields, &records, reader, progress)? {
+            Ok(judged) => {
+                let mut rows: Vec<u64> = judged.findings.errors.iter().map(|error| error.row as u64).collect();
+                rows.sort_unstable();
+                let share = rows.len() as f64 / labelled;
+                if share > most {
+                    let problem = format!(
+                        "{:.2} % of the labels are likely wrong, expected at most {:.2} %",
+                        100.0 * share,
+                        100.0 * most
+                    );
+                    broken.push(rule("errors", problem, rows));
+                }
+            }
+            Err(why) => {
+                broken.push(rule("errors", format!("it cannot be told how many labels are wrong: {why}"), Vec::new()))
+            }
         }
     }
     Ok(broken)

@@ -41,7 +41,7 @@ fn project() -> Project {
 #[test]
 fn what_is_planted_is_found() {
     let project = project();
-    let args = "audit --data mails.jsonl --report page.html --label-studio tasks.json";
+    let args = "audit --data mails.jsonl --report page.html --export label-studio=tasks.json";
     assert_snapshot!(project.run(args), @"
     exit code: 1
     ---- stdout ----
@@ -116,7 +116,10 @@ fn what_is_found_is_mended() {
     let log = rows(&project, "dropped.jsonl.changes.jsonl");
     assert_eq!(dropped.len(), 120 - log.len());
     assert!(dropped.iter().all(|row| !errors.contains(&row["id"].as_str().unwrap())));
-    assert!(log.iter().any(|change| change["reason"] == "a near copy of m2" && change["id"] == "m29"), "{log:?}");
+    assert!(
+        log.iter().any(|change| change["reason"] == "one of 2 near copies, of which m2 stays" && change["id"] == "m29"),
+        "{log:?}"
+    );
 
     found(&project, "--fix relabel --out relabelled.csv");
     let relabelled = project.read("relabelled.csv");
@@ -125,6 +128,15 @@ fn what_is_found_is_mended() {
     assert_eq!(relabelled.lines().count(), 121);
     let change = &rows(&project, "relabelled.csv.changes.jsonl")[0];
     assert_eq!((&change["id"], &change["from"], &change["to"]), (&"m7".into(), &"account".into(), &"billing".into()));
+
+    // Of three copies, the last of which is not like the first, it is told which one stays.
+    let ends =
+        ["", " x1", " x1 x2"].map(|end| format!("{{\"label\": 1, \"text\": \"one two three four five six{end}\"}}"));
+    project.file("chain.jsonl", ends.join("\n"));
+    project.run("audit --data chain.jsonl --similarity 0.7 --fix drop --out first.jsonl");
+    assert_eq!(rows(&project, "first.jsonl").len(), 1);
+    let reasons = rows(&project, "first.jsonl.changes.jsonl");
+    assert!(reasons.iter().all(|change| change["reason"] == "one of 3 near copies, of which 0 stays"), "{reasons:?}");
 
     // Labels that are numbers of classes stay numbers; so do those that are true and false.
     let numbered: Vec<String> = rows(&project, "mails.jsonl")
@@ -149,6 +161,10 @@ fn what_is_found_is_mended() {
     let weighed = rows(&project, "weighed.jsonl");
     let weight = |row: usize| weighed[row]["weight"].as_f64().unwrap();
     assert!(weight(0) == 1.0 && weight(7) < 0.5 && weight(29) == 0.5);
+    // One line for what is a copy, and wrong as well.
+    let log = rows(&project, "weighed.jsonl.changes.jsonl");
+    let both: Vec<_> = log.iter().filter(|change| change["id"] == "m60").collect();
+    assert!(both.len() == 1 && both[0]["reason"].as_str().unwrap().ends_with("; one of 2 near copies"), "{both:?}");
     // What exists already is not written over.
     assert_snapshot!(project.run("audit --data weighed.jsonl --fix weight --out again.jsonl"), @"
     exit code: 2
@@ -162,17 +178,12 @@ fn what_is_found_is_mended() {
 fn probabilities_vectors_and_earlier_records() {
     let project = project();
     let audit = found(&project, "");
-    // Probabilities of one's own, as .npy of one row a record: all sure of the second class.
-    let mut npy = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (120, 3), }".to_vec();
-    npy.resize(127, b' ');
-    npy.push(b'\n');
-    let header = npy.clone();
-    for row in 0..120 {
-        let p: [f32; 3] =
-            if row == 7 { [0.0, 1.0, 0.0] } else { [[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]][row % 3] };
-        p.iter().for_each(|p| npy.extend(p.to_le_bytes()));
-    }
-    project.file("probs.npy", &npy);
+    // Probabilities of one's own; one row is sure.
+    let probs = |row: usize| match row {
+        7 => vec![0.0, 1.0, 0.0],
+        _ => [[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]][row % 3].to_vec(),
+    };
+    project.file("probs.npy", npy(&(0..120).map(probs).collect::<Vec<_>>()));
     let given = found(&project, "--probs probs.npy");
     assert_eq!(given["labels"]["probabilities"], "probs.npy");
     assert_eq!(given["labels"]["errors"][0]["id"], "m7");
@@ -189,18 +200,16 @@ fn probabilities_vectors_and_earlier_records() {
     let drift = &found(&project, "--before old.jsonl")["drift"];
     assert!(drift["is_drift"] == true && drift["distance"].as_f64().unwrap() > 0.5, "{drift}");
 
-    let mut wrong = header.clone();
-    (0..360).for_each(|i| wrong.extend((if i == 5 { f32::NAN } else { 1.0 / 3.0 }).to_le_bytes()));
-    project.file("nan.npy", &wrong);
+    let mut wrong = vec![vec![1.0 / 3.0; 3]; 120];
+    wrong[1][2] = f32::NAN;
+    project.file("nan.npy", npy(&wrong));
     assert_snapshot!(project.run("audit --data mails.jsonl --probs nan.npy"), @"
     exit code: 2
     ---- stderr ----
     error: cannot judge labels by these probabilities: row 1 has the probability NaN, expected 0 to 1
     hint: give probabilities, not scores or logits: each row one for each class, from 0 to 1
     ");
-    let mut wrong = header;
-    (0..360).for_each(|_| wrong.extend(0.5f32.to_le_bytes()));
-    project.file("logits.npy", &wrong);
+    project.file("logits.npy", npy(&vec![vec![0.5; 3]; 120]));
     assert_snapshot!(project.run("audit --data mails.jsonl --probs logits.npy"), @"
     exit code: 2
     ---- stderr ----
@@ -213,6 +222,271 @@ fn probabilities_vectors_and_earlier_records() {
     error: `probs.npy` is 120 x 3, expected 120 records x 4 classes
     hint: the classes are account, billing, delivery, other; others, or another order, are given by --classes
     ");
+}
+
+/// An array of float32 as NumPy writes it.
+fn npy(rows: &[Vec<f32>]) -> Vec<u8> {
+    let shape = format!("({}, {})", rows.len(), rows[0].len());
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    rows.iter().flatten().for_each(|x| bytes.extend(x.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn labels_probabilities_and_votes_come_from_beside_the_records() {
+    let project = project();
+    let mut records = rows(&project, "mails.jsonl");
+    let kinds = ["delivery", "billing", "account"];
+    // Soft labels: sure of the true class, but for one that is wrong, one that is undecided and one that is missing.
+    let soft = |row: usize| match row {
+        7 => [0.9, 0.05, 0.05],
+        8 => [0.4, 0.4, 0.2],
+        _ => {
+            [0, 1, 2].map(|class| if kinds[row % 3] == ["account", "billing", "delivery"][class] { 0.9 } else { 0.05 })
+        }
+    };
+    let lines = (0..120).filter(|row| *row != 9).map(|row| {
+        let n_votes = if row == 11 { 0 } else { 2 };
+        serde_json::json!({ "id": format!("m{row}"), "probs": soft(row), "n_votes": n_votes }).to_string()
+    });
+    project.file("soft.jsonl", lines.collect::<Vec<_>>().join("\n"));
+    let audit = found(&project, "--soft soft.jsonl --classes account,billing,delivery");
+    assert_eq!(audit["labelled"], 117);
+    let mut errors = audit["labels"]["errors"].as_array().unwrap().iter();
+    assert!(errors.any(|error| error["id"] == "m7" && error["suggested"] == "billing"), "{audit}");
+    assert_snapshot!(project.run("audit --data mails.jsonl --soft soft.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: cannot use `soft.jsonl` as soft labels: it does not name its classes
+    hint: name them in order: --classes a,b,c
+    ");
+    assert_snapshot!(project.run(
+        "audit --data mails.jsonl --soft soft.jsonl --classes account,billing,delivery --fix relabel --out x.jsonl"
+    ), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--fix relabel` writes into the field of the labels, and these are in none
+    hint: bring the labels into the records and name their field with --label, or use --fix drop
+    ");
+
+    // The same file as probabilities beside the labels: in another order, joined by id.
+    let lines = (0..120).rev().map(|row| {
+        let row_soft = if row == 7 { soft(4) } else { soft(row) };
+        serde_json::json!({ "id": format!("m{row}"), "probs": row_soft }).to_string()
+    });
+    project.file("probs.jsonl", lines.collect::<Vec<_>>().join("\n"));
+    let audit = found(&project, "--probs probs.jsonl");
+    let wrong: Vec<&str> =
+        audit["labels"]["errors"].as_array().unwrap().iter().map(|error| error["id"].as_str().unwrap()).collect();
+    assert_eq!(wrong, ["m7", "m34", "m58", "m60", "m76", "m97"]);
+    assert_snapshot!(project.run("audit --data mails.jsonl --probs soft.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `soft.jsonl` has no probabilities for the record `m9`
+    hint: predict these very records: synth predict --model MODEL --data RECORDS --out probs.parquet
+    ");
+
+    // Votes of three: two are right, one says what comes first; without a field of labels they are the labels.
+    let mut csv = "item,worker,label\n".to_owned();
+    for row in (0..120).filter(|row| row % 4 != 3) {
+        let truth = kinds[row % 3];
+        let first = if row % 2 == 0 { kinds[(row + 1) % 3] } else { truth };
+        csv.push_str(&format!("m{row},anna,{truth}\nm{row},bert,{truth}\nm{row},carl,{first}\n"));
+    }
+    project.file("votes.csv", &csv);
+    records.iter_mut().for_each(|record| drop(record.as_object_mut().unwrap().remove("label")));
+    let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+    project.file("unlabelled.jsonl", lines.join("\n"));
+    assert_snapshot!(project.run("audit --data unlabelled.jsonl --votes votes.csv --report page.html"), @"
+    exit code: 1
+    ---- stdout ----
+    120 records, 90 with a label
+    quality 80 = 100 x (completeness 0.997 x balance 1.000 x uniqueness 0.983 x label quality 1.000 x agreement 0.336)^(1/5)
+
+    0 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 98.9 % of the labels)
+
+    3 annotators: Krippendorff's alpha 0.336, fair; consensus by crowdlab
+      annotator  labels  quality  agreement
+      anna           90    0.913      1.000
+      bert           90    0.913      1.000
+      carl           90    0.335      0.333
+    ask once more about:
+      item  label     quality
+      m40   billing     0.491
+      m60   delivery    0.903
+      m77   account     0.914
+      m4    billing     0.917
+      m38   account     0.917
+      m74   account     0.917
+      m32   account     0.917
+      m5    account     0.917
+      m86   account     0.917
+      m18   delivery    0.918
+
+    2 groups of near copies by texts (0.8 and more): 2 records too many
+    in different splits 1:
+      m2, m29
+
+    1 text is odd:
+      m40 (empty)
+
+    1 field is missing in some records:
+      text in 1
+
+    not looked at: outliers: there are no --vectors and no --number
+    ---- stderr ----
+    wrote page.html
+    ");
+    let page = project.read("page.html");
+    assert!(page.contains("Krippendorff") && page.contains("<td>carl</td>"));
+    // Beside labels votes count in the quality, and items without a record are told of.
+    project.file("more.csv", csv.clone() + "x1,anna,billing\n");
+    let output = project.run("audit --data mails.jsonl --votes more.csv");
+    assert!(output.contains("x agreement 0.") && output.contains("^(1/5)"), "{output}");
+    assert!(output.contains("warning: 1 item with votes but without a record"), "{output}");
+    project.file("other.csv", "item,worker,label\n1,anna,billing\n");
+    assert_snapshot!(project.run("audit --data mails.jsonl --votes other.csv"), @"
+    exit code: 2
+    ---- stderr ----
+    error: no record has votes: the first item is `1`, the first id is `m0`
+    hint: name the field that holds the items of the votes: --id FIELD
+    ");
+    project.file("one.csv", "item,worker,label\nm1,anna,billing\nm2,anna,account\n");
+    let output = project.run("audit --data mails.jsonl --votes one.csv");
+    assert!(output.contains("not looked at: agreement: there is one annotator"), "{output}");
+}
+
+#[test]
+fn outliers_by_every_method() {
+    let project = Project::empty();
+    // A line of points, of which one is off, and one has no number.
+    let lines: Vec<String> = (0..60)
+        .map(|i| {
+            let y = if i == 30 { 900.0 } else { f64::from(i) * 10.0 };
+            let x = if i == 5 { "null".to_owned() } else { i.to_string() };
+            format!("{{\"x\": {x}, \"y\": {y}, \"label\": {}}}", i % 2)
+        })
+        .collect();
+    project.file("points.jsonl", lines.join("\n"));
+    for method in ["", "--outliers lof", "--outliers knn", "--outliers isolation-forest"] {
+        let args = format!("audit --data points.jsonl --number x y --json {method}");
+        let output = project.command(&args).output().unwrap();
+        let audit: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(audit["outliers"]["rows"][0]["row"], 30, "{method} {}", audit["outliers"]);
+        let skipped = audit["skipped"].to_string();
+        assert!(skipped.contains("outliers among 1 record: x, y must be numbers, one is missing"), "{skipped}");
+    }
+    project.file("two.jsonl", lines[..2].join("\n"));
+    assert!(project.run("audit --data two.jsonl --number x").contains("outliers: 2 records are too few to lie apart"));
+}
+
+#[test]
+fn more_vectors_than_can_be_compared_with_one_another() {
+    let project = Project::empty();
+    let n: usize = 50_010;
+    let lines: Vec<String> = (0..n).map(|i| format!("{{\"label\": {}}}", i % 2)).collect();
+    project.file("many.jsonl", lines.join("\n"));
+    // Without a period that would bring copies.
+    let coordinate = |row: usize, column: usize| ((row * 8 + column) as f32 * 12.989_8).sin() * 43_758.547;
+    let vector = |row: usize| (0..8).map(|column| coordinate(row, column).rem_euclid(2.0) - 1.0).collect::<Vec<f32>>();
+    let mut vectors: Vec<Vec<f32>> = (0..n).map(vector).collect();
+    vectors[40_000] = vectors[17].iter().map(|x| 1.0001 * x).collect();
+    project.file("many.npy", npy(&vectors));
+    project.file("even.npy", npy(&vec![vec![0.5, 0.5]; n]));
+    let args = "audit --data many.jsonl --vectors many.npy --probs even.npy --cosine 0.99999 --json";
+    let output = project.command(&format!("{args} --fix drop --out left.jsonl")).output().unwrap();
+    let audit: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let groups = audit["copies"]["groups"].as_array().unwrap();
+    assert!(groups.contains(&serde_json::json!(["17", "40000"])), "{groups:?}");
+    assert!(audit["outliers"]["by"].as_str().unwrap().starts_with("isolation forest"));
+    let extra = audit["copies"]["extra"].as_u64().unwrap() as usize;
+    assert!(extra < 50, "{extra}");
+    assert_eq!(rows(&project, "left.jsonl").len(), n - extra);
+}
+
+#[test]
+fn many_batches_are_mended_and_missing_labels_stay() {
+    let project = Project::empty();
+    let n: usize = 20_000;
+    // Every thousandth label is wrong, and every record behind it has none.
+    let label = |i: usize| match i % 1000 {
+        500 => Some(1 - i % 2),
+        501 => None,
+        _ => Some(i % 2),
+    };
+    let lines: Vec<String> = (0..n)
+        .map(|i| serde_json::json!({ "n": i, "label": label(i).map(|label| label.to_string()) }).to_string())
+        .collect();
+    project.file("many.jsonl", lines.join("\n"));
+    let probs: Vec<Vec<f32>> =
+        (0..n).map(|i| if i % 2 == 0 { vec![0.875, 0.125] } else { vec![0.125, 0.875] }).collect();
+    project.file("probs.npy", npy(&probs));
+    for rule in ["prune-by-noise-rate", "prune-by-class", "both", "confident-learning", "predicted-not-given"] {
+        for score in ["self-confidence", "normalized-margin", "confidence-weighted-entropy"] {
+            let how = format!("audit --data many.jsonl --probs probs.npy --rule {rule} --score {score} --quiet");
+            let last = rule == "predicted-not-given" && score == "confidence-weighted-entropy";
+            project.run(&format!("{how} --fix relabel --out relabelled.jsonl"));
+            let relabelled = rows(&project, "relabelled.jsonl");
+            let expected = |i: usize| (i % 1000 != 501).then(|| (i % 2).to_string());
+            let wrong = (0..n)
+                .find(|i| relabelled[*i]["n"] != *i || relabelled[*i]["label"].as_str() != expected(*i).as_deref());
+            assert_eq!((relabelled.len(), wrong), (n, None), "{rule} {score}");
+            if last {
+                project.run(&format!("{how} --fix weight --out weighed.parquet"));
+                project.run(&format!("{how} --fix drop --out left.jsonl"));
+                assert_eq!(rows(&project, "left.jsonl").len(), n - 20);
+                let log = rows(&project, "weighed.parquet.changes.jsonl");
+                assert_eq!((log.len(), &log[3]["row"], &log[3]["to"]), (20, &3500.into(), &"0.125".into()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_found_out_before_the_work() {
+    let project = project();
+    let args = "audit --data mails.jsonl";
+    assert_snapshot!(project.run(&format!("{args} --report no/page.html --fix drop --out out.jsonl")), @"
+    exit code: 2
+    ---- stderr ----
+    error: cannot write `no/page.html`: there is no folder `no`
+    ");
+    assert_snapshot!(project.run(&format!("{args} --report -")), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--report -`: stdout is for what is found
+    hint: name a file
+    ");
+    assert_snapshot!(project.run(&format!("{args} --export label-studio=-")), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--export -`: stdout is for what is found
+    hint: name a file
+    ");
+    assert_snapshot!(project.run(&format!("{args} --export csv")), @"
+    exit code: 2
+    ---- stderr ----
+    error: invalid value 'csv' for '--export <FORMAT[=FILE]>': there is no format `csv`; possible: label-studio, label-studio=FILE.json
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(project.run(&format!("{args} --fix drop --out out.txt")), @"
+    exit code: 2
+    ---- stderr ----
+    error: `out.txt` has no known format
+    hint: names end in .parquet, .arrow, .jsonl, .csv
+    ");
+    assert_snapshot!(project.run(&format!("{args} --fix drop --out out.jsonl --report out.jsonl")), @"
+    exit code: 2
+    ---- stderr ----
+    error: --out and --report are both `out.jsonl`
+    hint: name two files
+    ");
+    assert_eq!(project.names(), ["mails.jsonl"]);
+    let output = project.run(&format!("{args} --export label-studio"));
+    assert!(output.contains("wrote 6 tasks to label-studio.json"), "{output}");
 }
 
 #[test]
@@ -347,6 +621,13 @@ fn annotators_agree_or_not() {
     ---- stderr ----
     error: `--method crowdlab` needs a classifier
     hint: name what it says of the items: --probs probs.npy
+    ");
+    project.file("consensus.npy", npy(&vec![vec![0.25; 4]; 7]));
+    assert_snapshot!(project.run("agreement votes.csv --consensus - --probs consensus.npy"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the consensus and the agreement both go to stdout
+    hint: name a file: --consensus consensus.csv
     ");
     project.file("missing.csv", csv + "a,carla,1\n");
     assert_snapshot!(project.run("agreement missing.csv"), @"

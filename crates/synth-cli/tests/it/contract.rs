@@ -72,15 +72,15 @@ fn records_keep_or_break_a_contract() {
     assert_snapshot!(project.run("check --contract contract.toml --data bad.jsonl"), @r"
     exit code: 1
     ---- stdout ----
-    `id`: 1 value is not matched by `^m\d+$`, first in row 2
-    `id`: 1 value is there already, first in row 1
-    `kind`: 1 value is none of those there may be, first in row 1
-    `posted`: 1 value is not a point in time, first in row 0
-    `stars`: 2 values are not from 1 to 5, first in row 0
-    `stars`: 1 value is not a whole number, first in row 0
-    `text`: 25.00 % of the records have no value, expected at most 0.00 %, first in row 2
-    `text`: 1 text is not 2 to 200 characters long, first in row 3
-    `text`: 25.00 % of the records are near copies of others, expected at most 10.00 %, first in row 1
+    `id`: 1 value is not matched by `^m\d+$`: row 2
+    `id`: 1 value is there already: row 1
+    `kind`: 1 value is none of those there may be: row 1
+    `posted`: 1 value is not a point in time: row 0
+    `stars`: 2 values are not from 1 to 5: rows 0, 1
+    `stars`: 1 value is not a whole number: row 0
+    `text`: 25.00 % of the records have no value, expected at most 0.00 %: row 2
+    `text`: 1 value is not 2 to 200 characters long: row 3
+    `text`: 25.00 % of the records are near copies of others, expected at most 10.00 %: row 1
     `label`: the share of `ham` is 0.750, expected 0.4 to 0.6
     `label`: the share of `spam` is 0.250, expected 0.4 to 0.6
     4 records, 11 rules broken
@@ -137,13 +137,35 @@ fn wrong_labels_break_a_contract() {
     assert_snapshot!(project.run("check --contract strict.toml --data mails.jsonl"), @"
     exit code: 1
     ---- stdout ----
-    `label`: 3.70 % of the labels are likely wrong, expected at most 1.00 %, first in row 10
+    `label`: 3.70 % of the labels are likely wrong, expected at most 1.00 %: rows 10, 21
     54 records, 1 rule broken
     ");
     assert_snapshot!(project.run("check --contract lax.toml --data mails.jsonl"), @"
     exit code: 0
     ---- stdout ----
     54 records as promised
+    ");
+    // Shares alone train no classifier: these records have nothing to learn from.
+    let bare: Vec<String> = (0..20).map(|i| format!("{{\"label\": {}}}", i % 2)).collect();
+    project.file("bare.jsonl", bare.join("\n"));
+    project.file("shares.toml", "[label]\nfield = \"label\"\nshares = { 0 = [0.4, 0.6], 1 = [0.6, 0.9] }\n");
+    assert_snapshot!(project.run("check --contract shares.toml --data bare.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `label`: the share of `1` is 0.500, expected 0.6 to 0.9
+    20 records, 1 rule broken
+    ");
+    // Of several texts the contract names the one to learn from.
+    let two: Vec<String> = (0..54)
+        .map(|i| format!("{{\"body\": \"{}\", \"from\": \"x{i}\", \"label\": \"{}\"}}", text(i), label(i)))
+        .collect();
+    project.file("two.jsonl", two.join("\n"));
+    project.file("named.toml", "[label]\nfield = \"label\"\ntext = \"body\"\nerrors = 0.01\n");
+    assert_snapshot!(project.run("check --contract named.toml --data two.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `label`: 3.70 % of the labels are likely wrong, expected at most 1.00 %: rows 10, 21
+    54 records, 1 rule broken
     ");
     // Nothing can be learned of records that are all the same.
     let same: Vec<String> = (0..20).map(|i| format!("{{\"text\": \"so good\", \"label\": {}}}", i % 2)).collect();
@@ -153,6 +175,46 @@ fn wrong_labels_break_a_contract() {
     ---- stdout ----
     `label`: it cannot be told how many labels are wrong: a classifier learns nothing that it can use for records that it has not seen: it loses 0.693 on each, and who knows nothing but how common each label is 0.693; name other fields to learn from, or probabilities: --probs
     20 records, 1 rule broken
+    ");
+}
+
+#[test]
+fn every_row_that_breaks_a_rule_is_named() {
+    let project = Project::empty();
+    let lines: Vec<String> =
+        (0..40).map(|i| format!("{{\"code\": {}, \"name\": \"n{i}\", \"label\": null}}", i * 100)).collect();
+    project.file("a.jsonl", lines.join("\n"));
+    // Numbers have a length as they are written; a text is in no range.
+    project.file(
+        "contract.toml",
+        "[fields.code]\nlength = [3, 4]\nrange = [0, 1900]\n[fields.name]\nrange = [0, 1]\n[label]\nfield = \"label\"\n",
+    );
+    assert_snapshot!(project.run("check --contract contract.toml --data a.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `code`: 1 value is not 3 to 4 characters long: row 0
+    `code`: 20 values are not from 0 to 1900: rows 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, …
+    `name`: 40 values are not from 0 to 1: rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …
+    `label`: no record has a label
+    40 records, 4 rules broken
+    ");
+    let output = project.command("check --contract contract.toml --data a.jsonl --json").output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["broken"][1]["rows"], serde_json::json!((20..40).collect::<Vec<_>>()));
+    // A record from the future hides how old the others are.
+    project.file("b.jsonl", "{\"day\": \"2026-01-02\"}\n{\"day\": \"2062-01-02\"}\n");
+    project.file("fresh.toml", "[freshness]\nfield = \"day\"\ndays = 3\n");
+    assert_snapshot!(project.run("check --contract fresh.toml --data b.jsonl --now 2026-01-03"), @"
+    exit code: 1
+    ---- stdout ----
+    `day`: the newest record is from the future, 13148.0 days ahead: it tells nothing
+    2 records, 1 rule broken
+    ");
+    project.file("c.jsonl", "{\"day\": \"2026-01-02\"}\n{\"day\": \"2026-01-03T14:00:00\"}\n");
+    assert_snapshot!(project.run("check --contract fresh.toml --data c.jsonl --now 2026-01-03"), @"
+    exit code: 0
+    ---- stdout ----
+    2 records as promised
     ");
 }
 
@@ -187,6 +249,17 @@ fn contracts_with_mistakes() {
     `txt`: the field does not exist, or holds no text
     `class`: the field does not exist
     1 record, 2 rules broken
+    ");
+    assert_snapshot!(run("[fields.text]\nlength = [5, 2]\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `length` is [5, 2], expected the least first
+    ");
+    assert_snapshot!(run("[label]\nfield = \"text\"\ntext = \"body\"\nerrors = 0.1\n"), @"
+    exit code: 1
+    ---- stdout ----
+    `body`: the field does not exist
+    1 record, 1 rule broken
     ");
     assert_snapshot!(run("[fields.text]\nmissing = 5\n"), @"
     exit code: 2

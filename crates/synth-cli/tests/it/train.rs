@@ -130,7 +130,7 @@ error: field `text` holds Utf8, but numbers are needed
 exit code: 2
 ---- stderr ----
 error: `soft.parquet` has a soft label for id `a`, but no record has it
-hint: train on the records that were labelled, and name the same `--id`
+hint: take the records that were labelled, and name the same `--id`
 "#);
     assert_snapshot!(project.run("train --data none.jsonl --soft none.jsonl --classes a,b --text text --model m"), @r#"
 exit code: 2
