@@ -107,6 +107,18 @@ impl Units {
         MatRef::from_row_major_slice(&self.parts[part][from * d..(from + n) * d], n, d)
     }
 
+    /// Some of the vectors with a direction, evenly spread among them.
+    pub(super) fn sample(&self, most: usize) -> Self {
+        let all: Vec<usize> = (0..self.n).filter(|row| self.has_direction(*row)).collect();
+        let n = most.min(all.len());
+        let rows = || (0..n).map(|i| all[i * all.len() / n]);
+        let part = |part: usize| {
+            let d = self.dims[part];
+            rows().flat_map(|row| &self.parts[part][row * d..(row + 1) * d]).copied().collect()
+        };
+        Self { n, parts: [part(0), part(1)], dims: self.dims, left: rows().map(|row| self.left[row]).collect() }
+    }
+
     fn product(&self, part: usize, one: usize, other: usize) -> f64 {
         let d = self.dims[part];
         let row = |row: usize| &self.parts[part][row * d..(row + 1) * d];

@@ -79,6 +79,30 @@ fn an_index_finds_nearly_all_copies() {
 }
 
 #[test]
+fn an_index_finds_copies_where_all_point_nearly_the_same_way() {
+    // As embeddings do: any two have a cosine of about .8, copies one above .97.
+    let mut state = 7u64;
+    let mut number = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut vectors = Array2::from_shape_simple_fn((6000, 32), || 1.2 + number());
+    for row in 5000..6000 {
+        let copy = vectors.row(row - 5000).mapv(|x| x + 0.35 * number());
+        vectors.row_mut(row).assign(&copy);
+    }
+    let mut exact = Vec::new();
+    cosine_pairs(vectors.view(), 0.97, |one, other, _| exact.push((one, other))).unwrap();
+    assert!((1000..3000).contains(&exact.len()), "{}", exact.len());
+    for seed in 0..3 {
+        let mut found = Vec::new();
+        likely_cosine_pairs(vectors.view(), 0.97, seed, |one, other, _| found.push((one, other))).unwrap();
+        assert!(found.iter().all(|pair| exact.binary_search(pair).is_ok()));
+        assert!(found.len() as f64 >= 0.985 * exact.len() as f64, "{} of {}", found.len(), exact.len());
+    }
+}
+
+#[test]
 fn odd_vectors_have_sound_results() {
     let message = |vectors: Array2<f64>, threshold| {
         cosine_pairs(vectors.view(), threshold, |_, _, _| ()).unwrap_err().to_string()
