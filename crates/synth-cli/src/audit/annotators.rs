@@ -39,7 +39,7 @@ pub fn soft_labels(votes: &LabelMatrix, method: Method) -> Result<Array2<f64>> {
     Ok(fit.model.predict(votes).map_err(unboxed)?.to_array())
 }
 
-/// All annotators, the best first.
+/// All annotators, the least trustworthy first.
 pub fn summaries(votes: &LabelMatrix, consensus: &Consensus) -> Vec<AnnotatorSummary> {
     let summary = |(annotator, found): (&String, &synth::audit::AnnotatorQuality)| AnnotatorSummary {
         annotator: annotator.clone(),
@@ -49,7 +49,7 @@ pub fn summaries(votes: &LabelMatrix, consensus: &Consensus) -> Vec<AnnotatorSum
     };
     let mut all: Vec<AnnotatorSummary> = votes.lf_names().iter().zip(&consensus.annotators).map(summary).collect();
     // Sorting keeps the order of equals.
-    all.sort_by(|a, b| b.quality.unwrap_or(0.0).total_cmp(&a.quality.unwrap_or(0.0)));
+    all.sort_by(|a, b| a.quality.unwrap_or(1.0).total_cmp(&b.quality.unwrap_or(1.0)));
     all
 }
 

@@ -139,7 +139,9 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
             bars: labels.histogram.iter().enumerate().map(bar).collect(),
         })?);
         plots.push(plots::svg(&Reliability(&labels.evaluation))?);
-        plots.push(plots::svg(&Confusion { classes: &records.classes, counts: &labels.evaluation.confusion })?);
+        let title = "Rows: the label. Columns: the most probable class.";
+        let counts = &labels.evaluation.confusion;
+        plots.push(plots::svg(&Confusion { classes: &records.classes, counts, title })?);
     }
     let classes = records.classes.names();
     let annotators = findings.annotators.as_ref().map(|found| found.annotators.as_slice()).unwrap_or_default();

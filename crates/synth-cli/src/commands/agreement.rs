@@ -48,7 +48,7 @@ struct ConsensusSummary {
     by: &'static str,
     /// How much the classifier counts beside annotators, of which one who is always right counts 1.
     classifier_weight: Option<f64>,
-    /// The best first.
+    /// The least trustworthy first.
     annotators: Vec<AnnotatorSummary>,
     /// Items where one more label is worth most.
     relabel_first: Vec<Item>,

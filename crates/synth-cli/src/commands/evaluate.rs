@@ -98,7 +98,8 @@ fn evaluate(args: &EvaluateArgs, config: &Config, progress: &Progress) -> Result
     if let Some(folder) = &args.plots {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         plots.extend(plots::save(folder, &Reliability(&evaluation))?);
-        plots.extend(plots::save(folder, &Confusion { classes: &classes, counts: &evaluation.confusion })?);
+        let title = "Rows: the gold class. Columns: the class it was given.";
+        plots.extend(plots::save(folder, &Confusion { classes: &classes, counts: &evaluation.confusion, title })?);
         if let Some((curve, others)) = comparison.as_ref().and_then(Comparison::curve) {
             plots.extend(plots::save(folder, &Curve { curve, others })?);
         }

@@ -12,6 +12,7 @@ pub struct Confusion<'a> {
     pub classes: &'a ClassSet,
     /// `[gold][predicted]`.
     pub counts: &'a [Vec<u64>],
+    pub title: &'a str,
 }
 
 /// With more classes than this, names and numbers would lie on each other.
@@ -35,7 +36,7 @@ impl Plot for Confusion<'_> {
         let font = (FONT, TEXT * scale).into_font();
         let margin = 12 * scale;
         let area = area.margin(margin, margin, margin, margin);
-        let area = area.titled("Rows: the gold class. Columns: the class it was given.", (FONT, TITLE * scale))?;
+        let area = area.titled(self.title, (FONT, TITLE * scale))?;
         let (width, height) = area.dim_in_pixel();
         let (left, right, bottom) = ((pixels(beside) + 20) * scale, 20 * scale, (pixels(below) + 24) * scale);
         let (width, height) = (width.saturating_sub(left + right), height.saturating_sub(bottom + 8 * scale));

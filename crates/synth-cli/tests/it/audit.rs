@@ -309,9 +309,9 @@ fn labels_probabilities_and_votes_come_from_beside_the_records() {
 
     3 annotators: Krippendorff's alpha 0.336, fair; consensus by crowdlab
       annotator  labels  quality  agreement
+      carl           90    0.335      0.333
       anna           90    0.913      1.000
       bert           90    0.913      1.000
-      carl           90    0.335      0.333
     ask once more about:
       item  label     quality
       m40   billing     0.491
@@ -588,8 +588,8 @@ fn annotators_agree_or_not() {
 
     consensus by dawid-skene
     annotator  labels  quality  agreement
-    bert            7    0.798      0.857
     anna            7    0.765      0.857
+    bert            7    0.798      0.857
 
     ask once more about
     item  label  quality

@@ -17,7 +17,7 @@ pub struct AnnotatorFindings {
     pub interpretation: Option<&'static str>,
     /// How the consensus is found.
     pub by: &'static str,
-    /// The best first.
+    /// The least trustworthy first.
     pub annotators: Vec<AnnotatorSummary>,
     /// Records where one more label is worth most.
     pub relabel_first: Vec<Item>,
