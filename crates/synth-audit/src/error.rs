@@ -88,6 +88,16 @@ pub enum AuditError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A contract promises what nothing could keep.
+    #[error("the contract's {rule} is {value}, expected {expected}")]
+    Promise {
+        /// What the contract calls it.
+        rule: String,
+        /// What stands there.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
     /// A setting is out of its range.
     #[error("`{name}` is {value}, expected {expected}")]
     Setting {

@@ -35,7 +35,8 @@ mod records;
 pub use agreement::{RatingPairs, Ratings, Scale, Weights, interpretation};
 pub use consensus::{AnnotatorQuality, Consensus};
 pub use contract::{
-    BrokenRule, Contract, ContractCheck, CopiesContract, FieldContract, FieldType, Freshness, LabelContract, micros_of,
+    BrokenRule, Contract, ContractCheck, CopiesContract, EXAMPLE_CONTRACT, FieldContract, FieldType, Freshness,
+    LabelContract, micros_of,
 };
 pub use duplicates::{CopyGroups, CopyGroupsBuilder, TextCopy, copies_of_texts, cosine_pairs, likely_cosine_pairs};
 pub use error::AuditError;

@@ -86,7 +86,7 @@ pub enum Command {
     Blame(BlameArgs),
     /// Run everything on example records that come with the program
     Demo(DemoArgs),
-    /// Show help for a command, or `lf` for the language of labeling functions
+    /// Show help for a command, `lf` for the language of labeling functions, or `contract` for what can be promised
     Help(HelpArgs),
 }
 
@@ -107,7 +107,7 @@ pub struct CheckArgs {
     /// Let warnings fail the check too
     #[arg(long)]
     pub deny_warnings: bool,
-    /// Check records in place of .lf files: whether they are as this contract promises
+    /// Check records in place of .lf files: whether they are as this contract promises; see `synth help contract`
     #[arg(long, value_name = "CONTRACT.toml", conflicts_with_all = ["files", "classes", "deny_warnings"])]
     pub contract: Option<PathBuf>,
     /// The time that freshness counts from, as 2026-11-26 [default: the clock]
@@ -410,6 +410,6 @@ pub struct DemoArgs {}
 
 #[derive(Debug, Args)]
 pub struct HelpArgs {
-    /// A command, or `lf`
+    /// A command, `lf`, or `contract`
     pub topic: Option<String>,
 }

@@ -259,6 +259,18 @@ fn class_balance(written: Option<&str>, classes: &ClassSet) -> Result<ClassBalan
     Ok(ClassBalance::Given(shares))
 }
 
+/// Refuses to write over a file that is read.
+pub fn not_over(flag: &str, out: &Path, read: &[&PathBuf]) -> Result<()> {
+    let Ok(out_there) = out.canonicalize() else { return Ok(()) };
+    let is_it = |path: &&&PathBuf| out_there.is_file() && path.canonicalize().is_ok_and(|path| path == out_there);
+    match read.iter().find(is_it) {
+        Some(path) => {
+            Err(hinted(format!("{flag} is `{}`, which is read: it would be lost", path.display()), "name another file"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Runs work on as many threads as were asked for.
 pub fn on_threads<T: Send>(common: &Common, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     if common.threads == Some(0) {

@@ -10,8 +10,8 @@ use crate::ids::{no_field, text, type_of};
 /// A field that holds the true class of a record: its name, or its index if the field holds integers.
 ///
 /// Null, text that is empty, and NaN are unknown. Numbers with a fraction of zero are integers: that is what pandas
-/// makes of integers among which one is missing. Where all class names are integers themselves, as in ratings from 1 to
-/// 5, integers are names, not indices. A field of true and false fits classes called `true` and `false`.
+/// makes of integers among which one is missing. Where all class names are numbers themselves, as in ratings from 1 to
+/// 5, numbers are names, not indices. A field of true and false fits classes called `true` and `false`.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -46,14 +46,20 @@ impl GoldColumn {
             let (field, got) = (field.to_owned(), data_type.to_string());
             return Err(IoError::FieldType { field, role, expected: "class names or their indices", got });
         }
-        let integer_names = classes.names().iter().all(|name| name.parse::<i64>().is_ok());
-        let by_index = is_number && !integer_names;
+        let are_numbers = classes.names().iter().all(|name| name.parse().is_ok_and(f64::is_finite));
+        let by_index = is_number && !are_numbers;
         Ok(Self { field: field.to_owned(), classes: classes.clone(), by_index })
     }
 
     /// How a class stands in the field: its name, or its index.
     pub fn written(&self, class: ClassId) -> String {
         if self.by_index { class.index().to_string() } else { self.classes.name(class).to_owned() }
+    }
+
+    /// The class whose name is a number otherwise written, as `1.0` for `1`.
+    fn of_number(&self, number: f64) -> Option<ClassId> {
+        let is_it = |name: &String| name.parse().is_ok_and(|known: f64| known == number);
+        self.classes.names().iter().position(is_it).and_then(|at| self.classes.at(at))
     }
 
     /// The gold label of each record of a batch.
@@ -85,7 +91,7 @@ impl GoldColumn {
             let class = if self.by_index {
                 value.parse().ok().and_then(|index| self.classes.at(index))
             } else {
-                self.classes.id(&value)
+                self.classes.id(&value).or_else(|| self.of_number(value.parse().ok()?))
             };
             class.map(Some).ok_or_else(|| IoError::UnknownClass {
                 field: self.field.clone(),
@@ -122,6 +128,10 @@ mod tests {
         assert_eq!(labels(&["a", "b"], floats).unwrap(), [Some(1), None, None, Some(0)]);
         let stars = Arc::new(Int64Array::from(vec![1, 5]));
         assert_eq!(labels(&["1", "2", "3", "4", "5"], stars).unwrap(), [Some(0), Some(4)]);
+        let halves: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.5), Some(1.0), Some(0.25)]));
+        let error = labels(&["0", "0.5", "1.0"], Arc::clone(&halves)).unwrap_err();
+        assert_eq!(error.to_string(), "row 102: gold label \"0.25\" in field `y` is no class");
+        assert_eq!(labels(&["0.25", "0.5", "1.0"], halves).unwrap(), [Some(1), Some(2), Some(0)]);
         let flags = Arc::new(BooleanArray::from(vec![true, false]));
         assert_eq!(labels(&["false", "true"], flags).unwrap(), [Some(1), Some(0)]);
     }

@@ -9,6 +9,7 @@ use synth::audit::{LabelScore, SelectionRule};
 use super::RecordArgs;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing was found; 1 something was; 2 could not run.")]
 pub struct AuditArgs {
     #[command(flatten)]
     pub records: RecordArgs,
@@ -77,6 +78,16 @@ pub struct AuditFields {
     /// The field that tells training records from test records; no copy may be in both [default: split, if there is one]
     #[arg(long, value_name = "FIELD")]
     pub split: Option<String>,
+}
+
+impl AuditFields {
+    /// The fields that stand beside the labels, each with the flag that names it.
+    pub fn learned(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let one = [("--text", &self.text), ("--image", &self.image), ("--split", &self.split)];
+        let one = one.into_iter().filter_map(|(flag, field)| Some((flag, field.as_deref()?)));
+        let several = [("--number", &self.number), ("--category", &self.category)];
+        one.chain(several.into_iter().flat_map(|(flag, fields)| fields.iter().map(move |field| (flag, field.as_str()))))
+    }
 }
 
 /// How it is told which labels are wrong.
@@ -164,7 +175,7 @@ pub enum FixKind {
 
 #[derive(Debug, Args)]
 pub struct AgreementArgs {
-    /// Votes: item,worker,label as CSV
+    /// Votes: item,worker,label as CSV; of several votes of one annotator on one item the last counts
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
     /// The classes, in order, where that counts [default: the labels there are, as numbers or by name]

@@ -1,15 +1,20 @@
 //! What annotators say together, how far each can be trusted, and where to ask once more.
 
+use std::path::Path;
+
 use anyhow::Result;
 use comfy_table::Table;
 use ndarray::Array2;
 use serde::Serialize;
 use synth::audit::Consensus;
-use synth::core::{ClassId, LabelMatrix, LabelModel};
+use synth::core::{ClassId, ClassSet, LabelMatrix, LabelModel};
+use synth::io::Format;
+use synth::io::votes::{Crowd, load_crowd};
 use synth::label::{ClassBalance, Gold, Method};
 
-use crate::errors::unboxed;
-use crate::table::plain;
+use crate::errors::{hinted, unboxed};
+use crate::progress::Progress;
+use crate::table::{counted, plain};
 
 /// So many are shown; `--json` and files have all, of items that are asked about so many.
 pub const SHOWN: usize = 30;
@@ -33,6 +38,25 @@ pub struct Item {
     pub quality: f64,
 }
 
+/// Reads votes; of what replaces an earlier vote it is told.
+pub fn load(path: &Path, classes: Option<&ClassSet>, progress: &Progress) -> Result<Crowd> {
+    if let Some(format @ (Format::Jsonl | Format::Parquet | Format::Arrow | Format::Npy)) = Format::of(path).0 {
+        let name = format!("{format:?}").to_lowercase();
+        return Err(hinted(
+            format!("`{}` is {name}, and votes are CSV", path.display()),
+            "write a line for each vote, below the line item,worker,label",
+        ));
+    }
+    let crowd = load_crowd(path, classes)?;
+    if crowd.n_replaced > 0 {
+        progress.warn(&format!(
+            "{} replaced by a later one of the same annotator on the same item",
+            counted(crowd.n_replaced, "vote is", "votes are")
+        ));
+    }
+    Ok(crowd)
+}
+
 /// What a label model makes of votes, `[items, classes]`.
 pub fn soft_labels(votes: &LabelMatrix, method: Method) -> Result<Array2<f64>> {
     let fit = method.fit(votes.patterns(), &Gold::none(), &ClassBalance::Estimate)?;
@@ -53,12 +77,19 @@ pub fn summaries(votes: &LabelMatrix, consensus: &Consensus) -> Vec<AnnotatorSum
     all
 }
 
-/// The items where one more label is worth most; `name` is what an item is called, by its row.
+/// The rows of the items where one more label is worth most, the least sure first. What is as good as certain is not
+/// asked about.
+pub fn doubtful(consensus: &Consensus) -> impl Iterator<Item = usize> {
+    const CERTAIN: f64 = 0.99;
+    consensus.relabel_first().into_iter().take_while(|row| consensus.quality[*row] < CERTAIN).take(SHOWN)
+}
+
+/// These items; `name` is what an item is called, by its row.
 pub fn relabel_first(votes: &LabelMatrix, consensus: &Consensus, name: impl Fn(usize) -> String) -> Vec<Item> {
     let class = |class: ClassId| votes.classes().name(class).to_owned();
     let item =
         |row: usize| Item { item: name(row), label: class(consensus.labels[row]), quality: consensus.quality[row] };
-    consensus.relabel_first().into_iter().take(SHOWN).map(item).collect()
+    doubtful(consensus).map(item).collect()
 }
 
 pub fn annotator_table<'a>(annotators: impl Iterator<Item = &'a AnnotatorSummary>) -> Table {

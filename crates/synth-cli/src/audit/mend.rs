@@ -10,6 +10,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray
 use arrow_cast::CastOptions;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;
+use serde_json::Value;
 use synth::core::Dataset;
 use synth::io::gold::GoldColumn;
 use synth::io::{AtomicFile, Reader, RecordWriter};
@@ -32,7 +33,7 @@ struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
+    to: Option<Value>,
     /// How much the record counts.
     #[serde(skip)]
     weight: f64,
@@ -178,7 +179,7 @@ fn changes<'a>(
             FixKind::Drop => change.from = Some(&error.label),
             FixKind::Relabel => {
                 change.from = Some(&error.label);
-                change.to = Some(error.suggested.clone());
+                change.to = Some(error.suggested.clone().into());
                 let class = records.classes.id(&error.suggested);
                 change.written = gold.zip(class).map(|(gold, class)| gold.written(class));
             }
@@ -190,11 +191,17 @@ fn changes<'a>(
         let n = group.len();
         match fix {
             FixKind::Drop => {
-                // Of what is left the first stays.
-                let mut left = group.iter().filter(|row| !changes.contains_key(row));
-                let Some(stays) = left.next() else { continue };
-                for row in left.copied().collect::<Vec<_>>() {
-                    let reason = format!("one of {n} near copies, of which {} stays", records.ids[*stays]);
+                // Of what is left the first stays or, where labels differ, the first that the classifier agrees with.
+                let left: Vec<usize> = group.iter().copied().filter(|row| !changes.contains_key(row)).collect();
+                let mut labels = left.iter().filter_map(|row| records.labels[*row]);
+                let first = labels.next();
+                let differ = labels.any(|label| Some(label) != first);
+                let agrees = |row: &&usize| findings.labels.as_ref().is_some_and(|labels| labels.agrees[**row]);
+                let agreed = left.iter().find(agrees).filter(|_| differ);
+                let Some(stays) = agreed.or(left.first()).copied() else { continue };
+                let which = if differ { " with different labels" } else { "" };
+                for row in left.into_iter().filter(|row| *row != stays) {
+                    let reason = format!("one of {n} near copies{which}, of which {} stays", records.ids[stays]);
                     changes.insert(row, Change { reason, ..change(row) });
                 }
             }
@@ -212,7 +219,7 @@ fn changes<'a>(
         }
     }
     if fix == FixKind::Weight {
-        changes.values_mut().for_each(|change| change.to = Some(change.weight.to_string()));
+        changes.values_mut().for_each(|change| change.to = Some(change.weight.into()));
     }
     changes
 }

@@ -76,7 +76,7 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
         label: records.labels[row].map(|class| records.name(class)).unwrap_or_default(),
         about,
         score,
-        text: shortened(records.texts[row].as_deref().unwrap_or_default(), TEXT),
+        text: shortened(&records.shown(row), TEXT),
         // One that cannot be read is among the odd ones.
         picture: records.pictures.get(row).and_then(|path| thumbnail(path.as_deref()?).ok()).unwrap_or_default(),
     };
@@ -101,7 +101,7 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
         .map(|outlier| shown(outlier.row, String::new(), format!("{:.3}", outlier.score)))
         .collect();
     let odd: Vec<Shown<'_>> =
-        findings.odd_texts.iter().take(ROWS).map(|odd| shown(odd.row, odd.what.to_owned(), String::new())).collect();
+        findings.odd.iter().take(ROWS).map(|odd| shown(odd.row, odd.what.to_owned(), String::new())).collect();
     let split = |row: &usize| records.split.as_ref().and_then(|split| split[*row].clone());
     let mut order = Vec::new();
     if let Some(copies) = &findings.copies {
@@ -132,7 +132,7 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
     };
     let mut plots = vec![plots::svg(&bars)?];
     if let Some(labels) = labels {
-        let bar = |(at, n): (usize, &u64)| (format!("{:.2}", at as f64 / 20.0), *n, at < 4);
+        let bar = |(at, n): (usize, &u64)| (format!("{:.2}", at as f64 / 20.0), *n, false);
         plots.push(plots::svg(&Bars {
             name: "scores",
             title: format!("Records by how likely their label is right ({})", labels.score),

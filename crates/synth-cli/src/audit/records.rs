@@ -25,8 +25,8 @@ pub struct Records {
     pub source: LabelSource,
     /// The field of ids, if it is named.
     pub id_field: Option<String>,
-    /// The field of the text, if there is one.
-    pub text_field: Option<String>,
+    /// The field of the text, or why there is none.
+    pub text_field: Result<String, String>,
     pub ids: Vec<String>,
     /// `None` where there is none.
     pub labels: Vec<Option<ClassId>>,
@@ -40,7 +40,8 @@ pub struct Records {
     pub split: Option<Vec<Option<String>>>,
     /// Where the picture of each record is; empty without a field.
     pub pictures: Vec<Option<PathBuf>>,
-    /// Fields of numbers, `[n, fields]`; NaN where there is none.
+    pub number_fields: Vec<String>,
+    /// Their values, `[n, fields]`; NaN where there is none.
     pub numbers: Array2<f64>,
     pub vectors: Option<Array2<f64>>,
     /// How many records lack each field.
@@ -60,12 +61,21 @@ impl Records {
             return Err(crate::generation::backend::missing_feature("neural", "pictures"));
         }
         let schema = reader.schema();
-        let LabelInputs { source, classes, soft, crowd } = LabelInputs::read(args, fields, config, reader)?;
-        let not = [args.id(config), source.field(), fields.image.as_deref()];
+        let LabelInputs { source, classes, soft, crowd } = LabelInputs::read(args, fields, config, reader, progress)?;
+        for (flag, named) in fields.learned() {
+            if source.field() == Some(named) {
+                return Err(hinted(
+                    format!("`{flag} {named}` is the field of the labels"),
+                    "name what labels are told by, or another field with --label",
+                ));
+            }
+        }
+        let mut not = vec![args.id(config), source.field(), fields.image.as_deref(), fields.split.as_deref()];
+        not.extend(fields.category.iter().chain(&fields.number).map(|field| Some(field.as_str())));
         let text_field = match (&fields.text, text_field(&schema, fields.text.as_deref(), &not)) {
-            (_, Ok(field)) => Some(field),
+            (_, Ok(field)) => Ok(field),
             (Some(_), Err(error)) => return Err(error),
-            (None, Err(_)) => None,
+            (None, Err(error)) => Err(error.to_string()),
         };
         let split_field = fields.split.clone().or_else(|| schema.column_with_name("split").map(|_| "split".to_owned()));
         let gold = source.field().map(|field| GoldColumn::find(&schema, field, &classes)).transpose()?;
@@ -84,6 +94,7 @@ impl Records {
             categories: fields.category.iter().map(|field| (field.clone(), Vec::new())).collect(),
             split: split_field.as_ref().map(|_| Vec::new()),
             pictures: Vec::new(),
+            number_fields: fields.number.clone(),
             numbers: Array2::zeros((0, fields.number.len())),
             vectors: None,
             missing: field_names.iter().map(|name| (name.clone(), 0)).collect(),
@@ -116,8 +127,8 @@ impl Records {
                 Ok((0..n).map(|row| column.value(row).map(|value| value.to_string())).collect())
             };
             match &records.text_field {
-                Some(field) => records.texts.extend(texts_of(field)?),
-                None => records.texts.extend((0..n).map(|_| None)),
+                Ok(field) => records.texts.extend(texts_of(field)?),
+                Err(_) => records.texts.extend((0..n).map(|_| None)),
             }
             if let (Some(field), Some(split)) = (&split_field, &mut records.split) {
                 split.extend(texts_of(field)?);
@@ -161,6 +172,12 @@ impl Records {
         }
         if let Some(path) = &fields.vectors {
             let vectors = Vectors::open("vectors", path)?.all()?;
+            if let Some(((row, column), x)) = vectors.indexed_iter().find(|(_, x)| !x.is_finite()) {
+                return Err(hinted(
+                    format!("`{}` has {x} in row {row}, column {column}, expected numbers", path.display()),
+                    "write them anew: synth embed --data RECORDS --out vectors.npy",
+                ));
+            }
             if vectors.nrows() != n {
                 return Err(hinted(
                     format!("`{}` has {} rows for {n} records", path.display(), vectors.nrows()),
@@ -174,6 +191,18 @@ impl Records {
 
     pub fn n_rows(&self) -> usize {
         self.labels.len()
+    }
+
+    /// What a person sees of a record: its text or, where texts are not looked at, the fields that are.
+    pub fn shown(&self, row: usize) -> String {
+        if let (Ok(_), text) = (&self.text_field, &self.texts[row]) {
+            return text.clone().unwrap_or_default();
+        }
+        let numbers = self.number_fields.iter().zip(self.numbers.row(row)).filter(|(_, x)| x.is_finite());
+        let numbers = numbers.map(|(field, x)| format!("{field} {x}"));
+        let categories =
+            self.categories.iter().filter_map(|(field, all)| Some(format!("{field} {}", all[row].as_ref()?)));
+        numbers.chain(categories).collect::<Vec<_>>().join(", ")
     }
 
     /// The name of a label.

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use ndarray::{Array2, ArrayView1};
 use synth::core::{ClassId, ClassSet, LabelMatrix, LabelMatrixBuilder, LfVote};
-use synth::io::votes::{Crowd, load_crowd};
+use synth::io::votes::{Crowd, sort_labels};
 use synth::io::{Reader, soft};
 use synth::label::Method;
 
-use super::annotators::soft_labels;
+use super::annotators::{self, soft_labels};
 use crate::args::{AuditFields, RecordArgs};
 use crate::config::Config;
 use crate::errors::hinted;
@@ -60,7 +60,13 @@ pub struct LabelInputs {
 }
 
 impl LabelInputs {
-    pub fn read(args: &RecordArgs, fields: &AuditFields, config: &Config, reader: &Reader) -> Result<Self> {
+    pub fn read(
+        args: &RecordArgs,
+        fields: &AuditFields,
+        config: &Config,
+        reader: &Reader,
+        progress: &Progress,
+    ) -> Result<Self> {
         let source = LabelSource::of(fields, config, reader);
         let mut given = inputs::given_classes(&fields.classes)?;
         let mut joined = None;
@@ -70,32 +76,55 @@ impl LabelInputs {
             given = Some(loaded.labels.classes().clone());
             joined = Some(Joined::of(reader, id, None, loaded, path)?);
         }
-        let crowd = fields.votes.as_ref().map(|path| load_crowd(path, given.as_ref())).transpose()?;
+        let crowd = fields.votes.as_ref().map(|path| annotators::load(path, given.as_ref(), progress)).transpose()?;
         let classes = match given {
             Some(classes) => classes,
             None => {
-                let mut names: BTreeSet<String> = BTreeSet::new();
-                if let LabelSource::Field(field) = &source {
-                    names = values(reader, field)?;
-                    if names.is_empty() {
-                        let schema = reader.schema();
-                        let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                        return Err(hinted(
-                            format!("no record has a label in the field `{field}`"),
-                            format!("name the field: --label FIELD; the records have {}", known.join(", ")),
-                        ));
-                    }
-                }
+                let mut names = match source.field() {
+                    Some(field) => names_in(field, reader)?,
+                    None => BTreeSet::new(),
+                };
                 names.extend(crowd.iter().flat_map(|crowd| crowd.matrix.classes().names()).cloned());
                 let mut names: Vec<String> = names.into_iter().collect();
-                if names.iter().all(|name| name.parse::<i64>().is_ok()) {
-                    names.sort_by_key(|name| name.parse::<i64>().unwrap_or(0));
-                }
+                sort_labels(&mut names);
                 ClassSet::new(names)?
             }
         };
         Ok(Self { source, classes, soft: joined, crowd })
     }
+}
+
+/// The labels that stand in a field.
+fn names_in(field: &str, reader: &Reader) -> Result<BTreeSet<String>> {
+    /// Of more numbers with a fraction it is not believed that they are classes.
+    const FRACTIONS: usize = 20;
+    let schema = reader.schema();
+    let names = values(reader, field)?;
+    if let (true, Some((_, known))) = (names.is_empty(), schema.column_with_name(field)) {
+        return Err(hinted(
+            format!("no record has a label in the field `{field}`, which holds {}", known.data_type()),
+            "labels are texts, whole numbers, or true and false",
+        ));
+    }
+    if names.is_empty() {
+        let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        if known.is_empty() {
+            return Err(hinted("there are no records", "name a file that has some: --data records.jsonl"));
+        }
+        return Err(hinted(
+            format!("no record has a label in the field `{field}`"),
+            format!("name the field: --label FIELD; the records have {}", known.join(", ")),
+        ));
+    }
+    let has_fraction = |name: &&String| name.parse().is_ok_and(|number: f64| number.fract() != 0.0);
+    let fractions = names.iter().filter(has_fraction).count();
+    if fractions > FRACTIONS {
+        return Err(hinted(
+            format!("`{field}` holds {fractions} different numbers with a fraction: they are no classes"),
+            "an audit judges classes: put the numbers into a few ranges, or name another field with --label",
+        ));
+    }
+    Ok(names)
 }
 
 /// Labels, and what a classifier learns: `[n, classes]`.

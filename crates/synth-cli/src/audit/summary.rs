@@ -1,16 +1,20 @@
 //! Findings as text, for a terminal.
 
 use super::annotators::{annotator_table, item_table};
-use super::findings::{AnnotatorFindings, Findings};
+use super::findings::{AnnotatorFindings, Findings, Moved};
+use super::records::Records;
 use crate::table::{counted, plain, trimmed};
 
 /// So many of each are listed; the page and `--json` have all.
 const LISTED: usize = 10;
 
 /// What was found, the worst first.
-pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
-    let records = counted(findings.records as u64, "record", "records");
-    let mut text = format!("{records}, {} with a label\nquality {}\n", findings.labelled, findings.formula);
+pub fn render(findings: &Findings, records: &Records) -> String {
+    let n = counted(findings.records as u64, "record", "records");
+    let mut text = format!("{n}, {} with a label\nquality {}\n", findings.labelled, findings.formula);
+    if !findings.not_judged.is_empty() {
+        text.push_str(&format!("  not judged: {}\n", findings.not_judged.join(", ")));
+    }
     if let Some(labels) = &findings.labels {
         let n = labels.errors.len();
         text.push_str(&format!(
@@ -20,9 +24,10 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
             labels.probabilities,
             100.0 * labels.evaluation.accuracy.value
         ));
-        let mut table = plain(&["id", "label", "rather", "text", labels.score], 4);
+        let what = if records.text_field.is_ok() { "text" } else { "record" };
+        let mut table = plain(&["id", "label", "rather", what, labels.score], 4);
         for error in labels.errors.iter().take(LISTED) {
-            let shown = shortened(texts[error.row].as_deref().unwrap_or_default(), 48);
+            let shown = shortened(&records.shown(error.row), 48);
             table.add_row([&error.id, &error.label, &error.suggested, &shown, &format!("{:.3}", error.score)]);
         }
         if n > 0 {
@@ -43,7 +48,7 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
     }
     if let Some(copies) = &findings.copies {
         let groups = counted(copies.groups.len() as u64, "group", "groups");
-        let how = format!("near copies by {} ({} and more)", copies.by, copies.at_least);
+        let how = format!("near copies by {}", copies.by);
         text.push_str(&match copies.groups.len() {
             0 => format!("\nno {how}\n"),
             _ => format!("\n{groups} of {how}: {} too many\n", counted(copies.extra as u64, "record", "records")),
@@ -60,13 +65,18 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
         let n = outliers.rows.len();
         text.push_str(&format!("\n{} by {}\n", counted(n as u64, "outlier", "outliers"), outliers.by));
         for outlier in outliers.rows.iter().take(LISTED) {
-            let shown = shortened(texts[outlier.row].as_deref().unwrap_or_default(), 60);
-            text.push_str(&format!("  {:.3}  {}  {shown}\n", outlier.score, outlier.id));
+            let line =
+                format!("  {:.3}  {}  {}", outlier.score, outlier.id, shortened(&records.shown(outlier.row), 60));
+            text.push_str(&format!("{}\n", line.trim_end()));
         }
         more(&mut text, n);
     }
-    let odd: Vec<String> = findings.odd_texts.iter().map(|odd| format!("{} ({})", odd.id, odd.what)).collect();
-    section(&mut text, "text is odd", "texts are odd", odd);
+    let odd: Vec<String> = findings.odd.iter().map(|odd| format!("{} ({})", odd.id, odd.what)).collect();
+    section(&mut text, "text or picture is odd", "texts or pictures are odd", odd);
+    if findings.repeated_ids > 0 {
+        let n = counted(findings.repeated_ids as u64, "record has", "records have");
+        text.push_str(&format!("\n{n} an id that an earlier one has\n"));
+    }
     let missing = findings.missing.iter().map(|field| format!("{} in {}", field.field, field.n)).collect();
     section(&mut text, "field is missing in some records", "fields are missing in some records", missing);
     let rare = findings.classes.iter().filter(|class| class.is_rare);
@@ -74,8 +84,12 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
     section(&mut text, "class is rare", "classes are rare", rare);
     let weak = findings.weak.iter().map(|weak| {
         format!(
-            "{} = {}: {:.3} of {} right, {:.1} deviations less",
-            weak.field, weak.value, weak.accuracy, weak.n, weak.deviations
+            "{} = {}: {:.1} % of {} predictions are right, {:.1} standard deviations less than elsewhere",
+            weak.field,
+            weak.value,
+            100.0 * weak.accuracy,
+            weak.n,
+            weak.deviations
         )
     });
     section(&mut text, "part where the classifier is weak", "parts where the classifier is weak", weak.collect());
@@ -88,10 +102,14 @@ pub fn render(findings: &Findings, texts: &[Option<String>]) -> String {
     if let Some(drift) = &findings.drift {
         let much = if drift.is_drift { "more than chance" } else { "no more than chance" };
         text.push_str(&format!(
-            "\nlabels differ from those before in {:.1} % of the records: {much} ({:.1} deviations)\n",
+            "\nthe shares of labels are {:.1} points from those before: {much} ({:.1} deviations)\n",
             100.0 * drift.distance,
             drift.deviations
         ));
+        let moved = |moved: &Moved| {
+            format!("  {}: {:.1} % then, {:.1} % now\n", moved.class, 100.0 * moved.before, 100.0 * moved.now)
+        };
+        text.extend(drift.shares.iter().take(if drift.is_drift { 3 } else { 0 }).map(moved));
     }
     for skipped in &findings.skipped {
         text.push_str(&format!("\nnot looked at: {skipped}\n"));
@@ -109,8 +127,10 @@ fn annotated(found: &AnnotatorFindings) -> String {
     let mut text = format!("\n{n}: {alpha}; consensus by {}\n", found.by);
     text.push_str(&indented(&trimmed(&annotator_table(found.annotators.iter().take(LISTED)))));
     more(&mut text, found.annotators.len());
-    text.push_str("ask once more about:\n");
-    text.push_str(&indented(&trimmed(&item_table(found.relabel_first.iter().take(LISTED)))));
+    if !found.relabel_first.is_empty() {
+        text.push_str("ask once more about:\n");
+        text.push_str(&indented(&trimmed(&item_table(found.relabel_first.iter().take(LISTED)))));
+    }
     text
 }
 

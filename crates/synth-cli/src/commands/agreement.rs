@@ -9,13 +9,13 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array}
 use serde::Serialize;
 use synth::audit::{Consensus, RatingPairs, Ratings, Scale, Weights, interpretation};
 use synth::core::{ClassId, Dataset};
-use synth::io::votes::{Crowd, load_crowd};
+use synth::io::votes::Crowd;
 use synth::io::{RecordWriter, Vectors};
 use synth::label::Method;
 
 use crate::args::{AgreementArgs, Common, ConsensusKind};
 use crate::audit::annotators::{
-    AnnotatorSummary, Item, SHOWN, annotator_table, item_table, relabel_first, shown, soft_labels, summaries,
+    self, AnnotatorSummary, Item, SHOWN, annotator_table, item_table, relabel_first, shown, soft_labels, summaries,
 };
 use crate::errors::hinted;
 use crate::progress::Progress;
@@ -82,7 +82,11 @@ pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result
             "name a file: --consensus consensus.csv",
         ));
     }
-    let summary = inputs::on_threads(common, || agreement(args))?;
+    if let Some(out) = &args.consensus {
+        let read: Vec<&PathBuf> = std::iter::once(&args.file).chain(&args.probs).collect();
+        inputs::not_over("--consensus", out, &read)?;
+    }
+    let summary = inputs::on_threads(common, || agreement(args, progress))?;
     if common.json {
         output::json(&summary)?;
     } else {
@@ -97,10 +101,16 @@ pub fn run(args: &AgreementArgs, common: &Common, progress: &Progress) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn agreement(args: &AgreementArgs) -> Result<Summary> {
+fn agreement(args: &AgreementArgs, progress: &Progress) -> Result<Summary> {
     let classes = inputs::given_classes(&args.classes)?;
-    let crowd = load_crowd(&args.file, classes.as_ref())?;
+    let crowd = annotators::load(&args.file, classes.as_ref(), progress)?;
     let matrix = &crowd.matrix;
+    if let [alone] = matrix.lf_names() {
+        return Err(hinted(
+            format!("all votes are those of `{alone}`"),
+            "agreement takes two annotators or more, who voted on the same items",
+        ));
+    }
     let mut ratings = Ratings::of_votes(matrix)?;
     let names = matrix.classes().names();
     let numbers: Option<Vec<f64>> =
@@ -227,8 +237,10 @@ fn render(summary: &Summary) -> String {
     if let Some(consensus) = &summary.consensus {
         text.push_str(&format!("\nconsensus by {}\n", consensus.by));
         text.push_str(&trimmed(&annotator_table(consensus.annotators.iter().take(SHOWN))));
-        text.push_str("\nask once more about\n");
-        text.push_str(&trimmed(&item_table(consensus.relabel_first.iter().take(10))));
+        if !consensus.relabel_first.is_empty() {
+            text.push_str("\nask once more about\n");
+            text.push_str(&trimmed(&item_table(consensus.relabel_first.iter().take(10))));
+        }
     }
     if !summary.pairs.is_empty() {
         let is_weighted = summary.alpha.ordinal.is_some();

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use synth::io::{AtomicFile, RecordWriter};
 
-use crate::args::{AuditArgs, Common};
+use crate::args::{AuditArgs, AuditFields, Common};
 use crate::audit::findings::Findings;
 use crate::audit::records::Records;
 use crate::audit::{label_studio, mend, page, summary};
-use crate::config::Config;
+use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted};
 use crate::progress::Progress;
 use crate::table::counted;
@@ -24,7 +24,7 @@ pub fn run(args: &AuditArgs, common: &Common, progress: &Progress) -> Result<Exi
 }
 
 fn audit(args: &AuditArgs, common: &Common, config: &Config, progress: &Progress) -> Result<ExitCode> {
-    check_outputs(args)?;
+    check_outputs(args, config)?;
     let reader = inputs::reader(&args.records, config, args.out.as_deref(), progress)?;
     let records = Records::read(&args.records, &args.fields, config, &reader, progress)?;
     if let (Some(fix), Some(out)) = (args.fix, &args.out) {
@@ -47,8 +47,11 @@ fn audit(args: &AuditArgs, common: &Common, config: &Config, progress: &Progress
     let mut files = Vec::new();
     if let Some(path) = &args.export {
         let (tasks, n) = label_studio::tasks(&findings, &records);
+        let interface = label_studio::interface_path(path);
         files.push(written(path, &tasks)?);
-        notes.push(format!("wrote {} to {}", counted(n as u64, "task", "tasks"), path.display()));
+        files.push(written(&interface, &label_studio::interface(&records))?);
+        let tasks = counted(n as u64, "task", "tasks");
+        notes.push(format!("wrote {tasks} to {}; their labeling interface is {}", path.display(), interface.display()));
     }
     if let Some(path) = &args.report {
         files.push(written(path, &page::render(&findings, &records)?)?);
@@ -60,7 +63,7 @@ fn audit(args: &AuditArgs, common: &Common, config: &Config, progress: &Progress
     if common.json {
         output::json(&findings)?;
     } else {
-        output::print(&summary::render(&findings, &records.texts))?;
+        output::print(&summary::render(&findings, &records))?;
     }
     notes.iter().for_each(|note| progress.note(note));
     Ok(if findings.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
@@ -74,9 +77,20 @@ fn written(path: &Path, text: &str) -> Result<AtomicFile> {
 }
 
 /// Finds out now, not after the work, which files cannot be written. What is begun and not finished leaves nothing.
-fn check_outputs(args: &AuditArgs) -> Result<()> {
+fn check_outputs(args: &AuditArgs, config: &Config) -> Result<()> {
     let log = args.out.as_deref().map(mend::log_path);
-    let files = [("--out", &args.out), ("--out's log", &log), ("--export", &args.export), ("--report", &args.report)];
+    let interface = args.export.as_deref().map(label_studio::interface_path);
+    let files = [
+        ("--out", &args.out),
+        ("the log of --out", &log),
+        ("--export", &args.export),
+        ("the interface of --export", &interface),
+        ("--report", &args.report),
+    ];
+    let AuditFields { soft, votes, vectors, .. } = &args.fields;
+    let beside = [soft, votes, vectors, &args.labels.probs, &args.before];
+    let data = or_file(&args.records.data, &config.data.files);
+    let read: Vec<&PathBuf> = data.iter().chain(beside.into_iter().flatten()).collect();
     let mut flags: BTreeMap<&PathBuf, &str> = BTreeMap::new();
     for (flag, path) in files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))) {
         if path == Path::new("-") {
@@ -85,6 +99,7 @@ fn check_outputs(args: &AuditArgs) -> Result<()> {
         if let Some(other) = flags.insert(path, flag) {
             return Err(hinted(format!("{other} and {flag} are both `{}`", path.display()), "name two files"));
         }
+        inputs::not_over(flag, path, &read)?;
         drop(AtomicFile::create(path)?);
     }
     Ok(())

@@ -92,24 +92,22 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
         texts.extend((0..batch.n_rows()).map(text));
     }
     if texts.iter().all(|text| text.trim().is_empty()) && n > 0 {
-        let problem = "the field does not exist, or holds no text".to_owned();
-        return Ok(Some(BrokenRule { field: Some(copies.field.clone()), rule: "copies", problem, rows: Vec::new() }));
+        let exists = reader.schema().column_with_name(copies.field.split('.').next().unwrap_or_default()).is_some();
+        let problem = if exists { "the field holds no text" } else { "the field does not exist" };
+        return Ok(Some(BrokenRule::whole(Some(copies.field.clone()), "copies", problem.to_owned())));
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut rows: Vec<u64> = copies_of_texts(&texts, SIMILARITY)?.iter().map(|copy| copy.row as u64).collect();
     // A text may repeat several.
     rows.dedup();
     let share = rows.len() as f64 / n.max(1) as f64;
-    Ok((share > copies.most).then(|| BrokenRule {
-        field: Some(copies.field.clone()),
-        rule: "copies",
-        problem: format!(
-            "{:.2} % of the records are near copies of others, expected at most {:.2} %",
-            100.0 * share,
-            100.0 * copies.most
-        ),
-        rows,
-    }))
+    let problem = format!(
+        "{:.2} % of the records are near copies of others, expected at most {:.2} %",
+        100.0 * share,
+        100.0 * copies.most
+    );
+    Ok((share > copies.most)
+        .then(|| BrokenRule { rows, ..BrokenRule::whole(Some(copies.field.clone()), "copies", problem) }))
 }
 
 /// Shares of classes, and labels that are likely wrong.
@@ -121,7 +119,7 @@ fn of_labels(
     progress: &Progress,
 ) -> Result<Vec<BrokenRule>> {
     let schema = reader.schema();
-    for field in std::iter::once(&label.field).chain(&label.text) {
+    for field in std::iter::once(&label.field).chain(&label.text).chain(&label.number).chain(&label.category) {
         let problem = if schema.column_with_name(field.split('.').next().unwrap_or_default()).is_none() {
             "the field does not exist"
         } else if *field == label.field && values(reader, field)?.is_empty() {
@@ -130,11 +128,17 @@ fn of_labels(
             continue;
         };
         let (field, problem) = (Some(field.clone()), problem.to_owned());
-        return Ok(vec![BrokenRule { field, rule: "label", problem, rows: Vec::new() }]);
+        return Ok(vec![BrokenRule::whole(field, "label", problem)]);
     }
-    let fields = AuditFields { label: Some(label.field.clone()), text: label.text.clone(), ..AuditFields::default() };
+    let fields = AuditFields {
+        label: Some(label.field.clone()),
+        text: label.text.clone(),
+        number: label.number.clone(),
+        category: label.category.clone(),
+        ..AuditFields::default()
+    };
     let records = Records::read(&records, &fields, config, reader, progress)?;
-    let rule = |rule, problem, rows| BrokenRule { field: Some(label.field.clone()), rule, problem, rows };
+    let rule = |rule, problem, rows| BrokenRule { rows, ..BrokenRule::whole(Some(label.field.clone()), rule, problem) };
     let mut broken = Vec::new();
     let counts = records.label_counts();
     let labelled = counts.iter().sum::<u64>().max(1) as f64;
@@ -160,9 +164,14 @@ fn of_labels(
                     broken.push(rule("errors", problem, rows));
                 }
             }
-            Err(why) => {
-                broken.push(rule("errors", format!("it cannot be told how many labels are wrong: {why}"), Vec::new()))
-            }
+            Err(why) => broken.push(rule(
+                "errors",
+                format!(
+                    "it cannot be told how many labels are wrong: {why}{}",
+                    if why.wants_fields() { "; let [label] name text, number or category" } else { "" }
+                ),
+                Vec::new(),
+            )),
         }
     }
     Ok(broken)

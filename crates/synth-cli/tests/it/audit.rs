@@ -69,7 +69,7 @@ fn what_is_planted_is_found() {
     in different splits 1:
       m2, m29
 
-    1 text is odd:
+    1 text or picture is odd:
       m40 (empty)
 
     1 field is missing in some records:
@@ -77,7 +77,7 @@ fn what_is_planted_is_found() {
 
     not looked at: outliers: there are no --vectors and no --number
     ---- stderr ----
-    wrote 6 tasks to tasks.json
+    wrote 6 tasks to tasks.json; their labeling interface is tasks.xml
     wrote page.html
     ");
     let page = project.read("page.html");
@@ -191,7 +191,7 @@ fn probabilities_vectors_and_earlier_records() {
     // The same numbers as vectors: three directions, and one that lies apart.
     let vectors = found(&project, "--vectors probs.npy --probs probs.npy");
     assert_eq!(vectors["outliers"]["rows"][0]["id"], "m7");
-    assert_eq!(vectors["copies"]["by"], "vectors");
+    assert_eq!(vectors["copies"]["by"], "texts (0.8 and more) and vectors (0.95 and more)");
     let with_classes = found(&project, "--probs probs.npy --classes account,billing,delivery");
     assert_eq!(with_classes["labels"]["errors"], given["labels"]["errors"]);
 
@@ -329,7 +329,7 @@ fn labels_probabilities_and_votes_come_from_beside_the_records() {
     in different splits 1:
       m2, m29
 
-    1 text is odd:
+    1 text or picture is odd:
       m40 (empty)
 
     1 field is missing in some records:
@@ -438,7 +438,7 @@ fn many_batches_are_mended_and_missing_labels_stay() {
                 project.run(&format!("{how} --fix drop --out left.jsonl"));
                 assert_eq!(rows(&project, "left.jsonl").len(), n - 20);
                 let log = rows(&project, "weighed.parquet.changes.jsonl");
-                assert_eq!((log.len(), &log[3]["row"], &log[3]["to"]), (20, &3500.into(), &"0.125".into()));
+                assert_eq!((log.len(), &log[3]["row"], &log[3]["to"]), (20, &3500.into(), &0.125.into()));
             }
         }
     }
@@ -485,8 +485,121 @@ fn what_cannot_be_written_is_found_out_before_the_work() {
     hint: name two files
     ");
     assert_eq!(project.names(), ["mails.jsonl"]);
+    // What is read is never written over.
+    project.file("votes.csv", "item,worker,label\nm1,a,billing\nm1,b,account\n");
+    for written in ["--fix drop --out mails.jsonl", "--report mails.jsonl", "--votes votes.csv --report ./votes.csv"] {
+        let output = project.run(&format!("{args} {written}"));
+        assert!(output.contains("which is read: it would be lost"), "{output}");
+    }
+    let output = project.run("agreement votes.csv --consensus votes.csv");
+    assert!(output.contains("--consensus is `votes.csv`, which is read: it would be lost"), "{output}");
+    assert!(project.read("mails.jsonl").starts_with('{') && project.read("votes.csv").starts_with("item"));
     let output = project.run(&format!("{args} --export label-studio"));
     assert!(output.contains("wrote 6 tasks to label-studio.json"), "{output}");
+}
+
+#[test]
+fn what_else_is_found() {
+    let project = project();
+    // Beside an earlier file: which shares moved.
+    let old: Vec<String> =
+        (0..90).map(|i| format!("{{\"label\": \"{}\"}}", if i < 60 { "billing" } else { "account" })).collect();
+    project.file("old.jsonl", old.join("\n"));
+    let output = project.run("audit --data mails.jsonl --before old.jsonl");
+    let (_, drift) = output.split_once("the shares of labels").unwrap();
+    assert_snapshot!(drift.lines().take(4).collect::<Vec<_>>().join("\n"), @"
+    are 36.7 points from those before: more than chance (5.8 deviations)
+     billing: 66.7 % then, 30.0 % now
+     delivery: 0.0 % then, 32.5 % now
+     account: 33.3 % then, 37.5 % now
+    ");
+    assert!(project.run("audit --data mails.jsonl --before votes.csv").contains("votes.csv"));
+
+    // Ids that are there already, and copies whose labels differ: the one that the classifier agrees with stays.
+    let mut records = rows(&project, "mails.jsonl");
+    records[5]["id"] = "m4".into();
+    records[60]["text"] = records[60]["text"].as_str().unwrap().to_uppercase().into();
+    records.swap(3, 60);
+    let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+    project.file("mails.jsonl", lines.join("\n"));
+    let output = project.run("audit --data mails.jsonl --fix drop --rule confident-learning --out left.jsonl");
+    assert!(output.contains("1 record has an id that an earlier one has"), "{output}");
+    let left = rows(&project, "left.jsonl");
+    assert!(left.iter().any(|row| row["id"] == "m3") && left.iter().all(|row| row["id"] != "m60"));
+
+    // A field of categories is no text, though it is the only one that could be.
+    let table: Vec<String> = (0..60)
+        .map(|i| {
+            let kind = ["a", "b", "c"][i % 3];
+            format!("{{\"x\": {}, \"kind\": \"{kind}\", \"label\": {}}}", i % 7, i % 3)
+        })
+        .collect();
+    project.file("table.jsonl", table.join("\n"));
+    assert_snapshot!(project.run("audit --data table.jsonl --number x --category kind"), @"
+    exit code: 0
+    ---- stdout ----
+    60 records, 60 with a label
+    quality 100 = 100 x (completeness 1.000 x balance 1.000 x label quality 1.000)^(1/3)
+      not judged: uniqueness
+
+    0 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 100.0 % of the labels)
+
+    0 outliers by isolation forest of x, above .65
+
+    not looked at: near copies: the records have no field of text, and there are no vectors; name --text or --vectors
+    ");
+    assert_snapshot!(project.run("audit --data table.jsonl --number x --category label"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `--category label` is the field of the labels
+    hint: name what labels are told by, or another field with --label
+    ");
+    // Of two texts neither is taken by chance.
+    project.file("two.jsonl", "{\"title\": \"so\", \"body\": \"good\", \"label\": 1}\n".repeat(3));
+    assert_snapshot!(project.run("audit --data two.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    3 records, 3 with a label
+    quality 0 = 100 x (completeness 1.000 x balance 0.000)^(1/2)
+      not judged: uniqueness, label quality
+
+    1 class is rare:
+      1 (3)
+
+    not looked at: near copies: several fields hold text: title, body, and there are no vectors; name --text or --vectors
+
+    not looked at: label errors: all records have the same label
+
+    not looked at: outliers: there are no --vectors and no --number
+    ");
+    // Numbers with a fraction may be classes, but not many of them.
+    let halves: Vec<String> = (0..40).map(|i| format!("{{\"label\": {}}}", f64::from(i % 4) / 2.0)).collect();
+    project.file("halves.jsonl", halves.join("\n"));
+    assert!(
+        project.run("audit --data halves.jsonl").starts_with("exit code: 0\n---- stdout ----\n40 records, 40 with")
+    );
+    let numbers: Vec<String> = (0..40).map(|i| format!("{{\"label\": {}.5}}", i)).collect();
+    project.file("numbers.jsonl", numbers.join("\n"));
+    assert_snapshot!(project.run("audit --data numbers.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `label` holds 40 different numbers with a fraction: they are no classes
+    hint: an audit judges classes: put the numbers into a few ranges, or name another field with --label
+    ");
+    project.file("lists.jsonl", "{\"label\": [1, 2]}\n");
+    assert_snapshot!(project.run("audit --data lists.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: no record has a label in the field `label`, which holds List(Int64)
+    hint: labels are texts, whole numbers, or true and false
+    ");
+    project.file("empty.jsonl", "");
+    assert_snapshot!(project.run("audit --data empty.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there are no records
+    hint: name a file that has some: --data records.jsonl
+    ");
 }
 
 #[test]
@@ -525,6 +638,7 @@ fn what_cannot_be_audited() {
     ---- stdout ----
     2 records, 2 with a label
     quality 0 = 100 x (completeness 1.000 x balance 0.000 x uniqueness 1.000)^(1/3)
+      not judged: label quality
 
     no near copies by texts (0.8 and more)
 
@@ -541,6 +655,7 @@ fn what_cannot_be_audited() {
     ---- stdout ----
     3 records, 2 with a label
     quality 82 = 100 x (completeness 0.667 x balance 1.000)^(1/2)
+      not judged: uniqueness, label quality
 
     1 field is missing in some records:
       label in 1
@@ -549,9 +664,9 @@ fn what_cannot_be_audited() {
       3 (1)
       10 (1)
 
-    not looked at: near copies: there are no texts and no --vectors
+    not looked at: near copies: the records have no field of text, and there are no vectors; name --text or --vectors
 
-    not looked at: label errors: there is nothing to learn from; name --text, --number, --category, --vectors or --probs
+    not looked at: label errors: the records have no field of text, and there is nothing else to learn from; name --text, --number, --category, --vectors or --probs
 
     not looked at: outliers: there are no --vectors and no --number
     ");
@@ -683,11 +798,48 @@ fn annotators_agree_or_not() {
       "consensus": null
     }
     "#);
+    // Numbers are in their order, whole or not; what all agree on need not be asked about; the last vote counts.
+    let csv: String =
+        ["10", "2", "1.5", "1"].iter().map(|label| format!("i{label},x,{label}\ni{label},y,{label}\n")).collect();
+    project.file("numbers.csv", format!("item,worker,label\ni1,x,2\n{csv}"));
+    assert_snapshot!(project.run("agreement numbers.csv --consensus out.csv --method majority"), @"
+    exit code: 0
+    ---- stdout ----
+    8 ratings of 4 items by 2 annotators, classes 1, 1.5, 2, 10
+
+    Krippendorff's alpha  1.000, ordinal 1.000, interval 1.000  (almost perfect)
+    Fleiss' kappa         1.000
+
+    consensus by majority
+    annotator  labels  quality  agreement
+    x               4    1.000      1.000
+    y               4    1.000      1.000
+
+    annotators     items  agreement  kappa  linear  quadratic
+    x           y      4      1.000  1.000   1.000      1.000
+    ---- stderr ----
+    warning: 1 vote is replaced by a later one of the same annotator on the same item
+    wrote out.csv
+    ");
+    project.file("empty.csv", "item,worker,label\n");
+    assert_snapshot!(project.run("agreement empty.csv"), @"
+    exit code: 2
+    ---- stderr ----
+    error: there are no votes in `empty.csv`
+    hint: write a line for each vote, below the line item,worker,label
+    ");
+    assert_snapshot!(project.run("agreement votes.npy"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `votes.npy` is npy, and votes are CSV
+    hint: write a line for each vote, below the line item,worker,label
+    ");
     project.file("alone.csv", "item,worker,label\na,x,1\nb,x,0\n");
     assert_snapshot!(project.run("agreement alone.csv"), @"
     exit code: 2
     ---- stderr ----
-    error: `n_annotators` is 1, expected two or more, who can agree
+    error: all votes are those of `x`
+    hint: agreement takes two annotators or more, who voted on the same items
     ");
 }
 
@@ -714,10 +866,11 @@ fn pictures_are_shown() {
     ---- stdout ----
     24 records, 24 with a label
     quality 98 = 100 x (completeness 1.000 x balance 0.995 x label quality 0.958)^(1/3)
+      not judged: uniqueness
 
     1 label is likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 91.7 % of the labels)
-      id  label  rather  text  self-confidence
-      20  dark   light                   0.017
+      id  label  rather  record    self-confidence
+      20  dark   light   light 20            0.017
 
     estimated among all records:
       labelled  are    records
@@ -725,13 +878,26 @@ fn pictures_are_shown() {
 
     0 outliers by isolation forest of light, above .65
 
-    1 text is odd:
+    1 text or picture is odd:
       5 (no picture)
 
-    not looked at: near copies: there are no texts and no --vectors
+    not looked at: near copies: the records have no field of text, and there are no vectors; name --text or --vectors
     ---- stderr ----
     wrote page.html
     ");
     let page = project.read("page.html");
     assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 1, "the label that is likely wrong");
+    // Who checks a picture is shown it.
+    project.run(&format!("{args} --export label-studio"));
+    let tasks: Vec<serde_json::Value> = serde_json::from_str(&project.read("label-studio.json")).unwrap();
+    assert!(tasks.len() == 1 && tasks[0]["data"]["image"].as_str().unwrap().ends_with("data/20.png"), "{tasks:?}");
+    assert_eq!(tasks[0]["predictions"][0]["result"][0]["to_name"], "image");
+    // Of records in two folders it is not clear where pictures are.
+    project.file("more.jsonl", "{\"id\": 99, \"file\": \"99.png\", \"light\": 3, \"label\": \"dark\"}");
+    assert_snapshot!(project.run("audit --data data/rows.jsonl more.jsonl --image file --number light"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the records are in several folders, so that it is not clear which one `0.png` is in
+    hint: put the files of records into one folder, or name pictures by whole paths
+    ");
 }

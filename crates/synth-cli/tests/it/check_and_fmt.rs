@@ -392,7 +392,7 @@ fn help_for_what_there_is_and_is_not() {
     exit code: 2
     ---- stderr ----
     error: there is no help for `me`
-    hint: there is help for init, check, fmt, lfs, label, train, predict, evaluate, audit, agreement, generate, augment, filter, prompts, embed, fid, blame, demo, help and lf
+    hint: there is help for init, check, fmt, lfs, label, train, predict, evaluate, audit, agreement, generate, augment, filter, prompts, embed, fid, blame, demo, help, lf and contract
     ");
     assert_snapshot!(project.run("--version"), @"
     exit code: 0

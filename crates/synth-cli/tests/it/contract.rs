@@ -72,14 +72,14 @@ fn records_keep_or_break_a_contract() {
     assert_snapshot!(project.run("check --contract contract.toml --data bad.jsonl"), @r"
     exit code: 1
     ---- stdout ----
-    `id`: 1 value is not matched by `^m\d+$`: row 2
-    `id`: 1 value is there already: row 1
-    `kind`: 1 value is none of those there may be: row 1
-    `posted`: 1 value is not a point in time: row 0
-    `stars`: 2 values are not from 1 to 5: rows 0, 1
-    `stars`: 1 value is not a whole number: row 0
+    `id`: 1 value is not matched by `^m\d+$`, as `x3`: row 2
+    `id`: 1 value repeats an earlier one, as `m1`: row 1
+    `kind`: 1 value is none of those there may be, as `post`: row 1
+    `posted`: 1 value is not a point in time, as `yesterday`: row 0
+    `stars`: 2 values are not from 1 to 5, as `5.5`, `9`: rows 0, 1
+    `stars`: 1 value is not a whole number, as `5.5`: row 0
     `text`: 25.00 % of the records have no value, expected at most 0.00 %: row 2
-    `text`: 1 value is not 2 to 200 characters long: row 3
+    `text`: 1 value is not 2 to 200 characters long, as `?`: row 3
     `text`: 25.00 % of the records are near copies of others, expected at most 10.00 %: row 1
     `label`: the share of `ham` is 0.750, expected 0.4 to 0.6
     `label`: the share of `spam` is 0.250, expected 0.4 to 0.6
@@ -104,9 +104,9 @@ fn records_keep_or_break_a_contract() {
     assert_snapshot!(project.run("check --contract old.toml --data few.jsonl"), @"
     exit code: 1
     ---- stdout ----
-    there are 1 records, expected 2 to 3
+    there is 1 record, expected 2 to 3
     `text`: the field does not exist
-    `posted`: no record has a point in time
+    `posted`: the field does not exist
     1 record, 3 rules broken
     ");
     assert_snapshot!(project.run("check --contract old.toml --data good.jsonl --now 2026-01-10"), @"
@@ -173,7 +173,7 @@ fn wrong_labels_break_a_contract() {
     assert_snapshot!(project.run("check --contract lax.toml --data same.jsonl"), @"
     exit code: 1
     ---- stdout ----
-    `label`: it cannot be told how many labels are wrong: a classifier learns nothing that it can use for records that it has not seen: it loses 0.693 on each, and who knows nothing but how common each label is 0.693; name other fields to learn from, or probabilities: --probs
+    `label`: it cannot be told how many labels are wrong: a classifier learns nothing of use from these fields: its log-loss on records that it has not seen is 0.693, and that of the mere shares of the labels 0.693; let [label] name text, number or category
     20 records, 1 rule broken
     ");
 }
@@ -192,9 +192,9 @@ fn every_row_that_breaks_a_rule_is_named() {
     assert_snapshot!(project.run("check --contract contract.toml --data a.jsonl"), @"
     exit code: 1
     ---- stdout ----
-    `code`: 1 value is not 3 to 4 characters long: row 0
-    `code`: 20 values are not from 0 to 1900: rows 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, …
-    `name`: 40 values are not from 0 to 1: rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …
+    `code`: 1 value is not 3 to 4 characters long, as `0`: row 0
+    `code`: 20 values are not from 0 to 1900, as `2000`, `2100`, `2200`, …: rows 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, …
+    `name`: 40 values are not from 0 to 1, as `n0`, `n1`, `n2`, …: rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …
     `label`: no record has a label
     40 records, 4 rules broken
     ");
@@ -216,6 +216,16 @@ fn every_row_that_breaks_a_rule_is_named() {
     ---- stdout ----
     2 records as promised
     ");
+}
+
+#[test]
+fn the_example_of_a_contract_is_one() {
+    let project = Project::empty();
+    let help = project.command("help contract").output().unwrap().stdout;
+    project.file("contract.toml", &help);
+    project.file("a.jsonl", "{\"id\": 1, \"text\": \"so good\"}");
+    let output = project.run("check --contract contract.toml --data a.jsonl");
+    assert!(output.contains("there is 1 record, expected 1000 to 100000"), "{output}");
 }
 
 #[test]
@@ -246,14 +256,24 @@ fn contracts_with_mistakes() {
     assert_snapshot!(run("[label]\nfield = \"class\"\n[copies]\nfield = \"txt\"\nmost = 0.1\n"), @"
     exit code: 1
     ---- stdout ----
-    `txt`: the field does not exist, or holds no text
+    `txt`: the field does not exist
     `class`: the field does not exist
     1 record, 2 rules broken
+    ");
+    assert_snapshot!(run(""), @"
+    exit code: 2
+    ---- stderr ----
+    error: there are no promises in the contract
+    ");
+    assert_snapshot!(run("[fields.text]\ntype = \"text\"\nrange = [1, 2]\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the contract's [fields.text] range is one of text, expected a field of numbers
     ");
     assert_snapshot!(run("[fields.text]\nlength = [5, 2]\n"), @"
     exit code: 2
     ---- stderr ----
-    error: `length` is [5, 2], expected the least first
+    error: the contract's [fields.text] length is [5, 2], expected the least first
     ");
     assert_snapshot!(run("[label]\nfield = \"text\"\ntext = \"body\"\nerrors = 0.1\n"), @"
     exit code: 1
@@ -264,7 +284,7 @@ fn contracts_with_mistakes() {
     assert_snapshot!(run("[fields.text]\nmissing = 5\n"), @"
     exit code: 2
     ---- stderr ----
-    error: `missing` is 5, expected a share from 0 to 1
+    error: the contract's [fields.text] missing is 5, expected a share from 0 to 1
     ");
     assert_snapshot!(project.run("check --data a.jsonl"), @"
     exit code: 2

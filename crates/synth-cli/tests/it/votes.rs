@@ -142,7 +142,7 @@ fn crowd_votes_in_csv() {
     exit code: 2
     ---- stderr ----
     error: label "maybe" at bad.csv:2 is no class
-    hint: the classes are no, yes; leave the label empty where it is unknown
+    hint: the classes are no, yes: name all of them, or leave the vote out
     "#);
     project.file("bad.csv", "item,label\nq1,maybe\n");
     assert_snapshot!(project.run("label --votes bad.csv --out soft.csv"), @"

@@ -22,7 +22,7 @@ pub struct Crowd {
 /// Reads crowd votes; `-` is stdin.
 ///
 /// The columns `item`, `worker` and `label` may stand in any order and among others. Cells are text, also where they
-/// look like numbers. Without `classes` the classes are the distinct labels: sorted as numbers if all are integers,
+/// look like numbers. Without `classes` the classes are the distinct labels: sorted as numbers if all are numbers,
 /// else bytewise. Where a worker voted on an item more than once the last vote counts.
 ///
 /// # Errors
@@ -62,6 +62,9 @@ pub fn load_crowd(path: &Path, classes: Option<&ClassSet>) -> Result<Crowd, IoEr
             return Err(IoError::UnknownLabel { place: records.place(), label, classes });
         }
         votes.push([items.intern(cells[0]), workers.intern(cells[1]), label]);
+    }
+    if votes.is_empty() && classes.is_none() {
+        return Err(IoError::NoVotes { path: path.to_owned() });
     }
     let core = |source| IoError::Core { path: path.to_owned(), source };
     let classes = match classes {
@@ -115,12 +118,23 @@ impl Interner {
     }
 }
 
-fn sort_labels(labels: &mut [String]) {
-    let integers: Option<Vec<i128>> = labels.iter().map(|label| label.parse().ok()).collect();
+/// Sorts labels: by what they are worth if all are numbers, else bytewise.
+///
+/// ```
+/// let mut labels = ["10", "1.5", "2"].map(str::to_owned);
+/// synth_io::votes::sort_labels(&mut labels);
+/// assert_eq!(labels, ["1.5", "2", "10"]);
+/// ```
+pub fn sort_labels(labels: &mut [String]) {
     labels.sort();
+    let integers: Option<Vec<i128>> = labels.iter().map(|label| label.parse().ok()).collect();
+    let numbers = || labels.iter().all(|label| label.parse::<f64>().is_ok_and(f64::is_finite));
+    // `01` and `1` are the same number: bytes decide, as the sort is stable.
     if integers.is_some() {
-        // `01` and `1` are the same number: bytes decide, as the sort is stable.
         labels.sort_by_key(|label| label.parse::<i128>().unwrap_or(0));
+    } else if numbers() {
+        let number = |label: &String| label.parse().unwrap_or(0.0);
+        labels.sort_by(|a, b| f64::total_cmp(&number(a), &number(b)));
     }
 }
 

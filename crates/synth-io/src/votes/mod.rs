@@ -3,5 +3,5 @@
 mod crowd;
 mod npy;
 
-pub use crowd::{Crowd, load_crowd};
+pub use crowd::{Crowd, load_crowd, sort_labels};
 pub use npy::{load_npy, read_npy, save_npy};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use synth::audit::{Consensus, Ratings, Scale, interpretation};
 use synth::label::Method;
 
-use crate::audit::annotators::{AnnotatorSummary, Item, SHOWN, relabel_first, soft_labels, summaries};
+use crate::audit::annotators::{AnnotatorSummary, Item, doubtful, relabel_first, soft_labels, summaries};
 use crate::audit::records::Records;
 
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ pub fn find(
         interpretation: alpha.map(interpretation),
         by,
         annotators: summaries(&votes.matrix, &consensus),
-        relabel_rows: consensus.relabel_first().into_iter().take(SHOWN).map(|item| votes.rows[item]).collect(),
+        relabel_rows: doubtful(&consensus).map(|item| votes.rows[item]).collect(),
         relabel_first: relabel_first(&votes.matrix, &consensus, |item| records.ids[votes.rows[item]].clone()),
     }))
 }

@@ -22,6 +22,15 @@ pub struct Drift {
     pub deviations: f64,
     /// Whether it is more than chance.
     pub is_drift: bool,
+    /// The share of each class before and now, the farthest apart first.
+    pub shares: Vec<Moved>,
+}
+
+#[derive(Serialize)]
+pub struct Moved {
+    pub class: String,
+    pub before: f64,
+    pub now: f64,
 }
 
 /// Compares the shares of labels with those in an earlier file.
@@ -41,7 +50,8 @@ pub fn find(path: &Path, classes: &[String], records: &Records, progress: &Progr
         // They may be numbers of these.
         false => records.classes.clone(),
     };
-    let gold = GoldColumn::find(&reader.schema(), field, &all)?;
+    let gold = GoldColumn::find(&reader.schema(), field, &all)
+        .with_context(|| format!("cannot compare with `{}`", path.display()))?;
     let mut labels = Vec::new();
     for batch in inputs::with_vectors(&reader, &[], progress)? {
         labels.extend(gold.labels(&batch.map_err(unboxed)?)?);
@@ -52,7 +62,18 @@ pub fn find(path: &Path, classes: &[String], records: &Records, progress: &Progr
             now[class.index()] = n;
         }
     }
-    let drift = label_drift(&counts(&labels, all.len()), &now)
-        .with_context(|| format!("cannot compare with `{}`", path.display()))?;
-    Ok(Drift { distance: drift.distance, deviations: drift.deviations, is_drift: drift.deviations >= NO_CHANCE })
+    let before = counts(&labels, all.len());
+    let drift = label_drift(&before, &now).with_context(|| format!("cannot compare with `{}`", path.display()))?;
+    let share = |counts: &[u64], class: usize| counts[class] as f64 / counts.iter().sum::<u64>().max(1) as f64;
+    let moved = |(class, name): (usize, &String)| Moved {
+        class: name.clone(),
+        before: share(&before, class),
+        now: share(&now, class),
+    };
+    let mut shares: Vec<Moved> = all.names().iter().enumerate().map(moved).collect();
+    let by = |moved: &Moved| (moved.now - moved.before).abs();
+    // Sorting keeps the order of equals.
+    shares.sort_by(|a, b| by(b).total_cmp(&by(a)));
+    let is_drift = drift.deviations >= NO_CHANCE;
+    Ok(Drift { distance: drift.distance, deviations: drift.deviations, is_drift, shares })
 }

@@ -33,6 +33,9 @@ pub struct LabelFindings {
     pub evaluation: Evaluation,
     /// How many labels have a score in each twentieth from 0 to 1.
     pub histogram: Vec<u64>,
+    /// Of each record whether its label is the most probable class.
+    #[serde(skip)]
+    pub agrees: Vec<bool>,
 }
 
 #[derive(Serialize)]
@@ -79,6 +82,41 @@ pub struct Judged {
     pub probs: Array2<f64>,
 }
 
+/// Why labels are not judged.
+pub enum NotJudged {
+    OneClass,
+    NoLabels,
+    /// The records have no field to learn from that was found or named; why no text was.
+    NoFields(String),
+    /// What a classifier loses on records that it has not seen, and what it costs to know only the shares of labels.
+    NothingLearned {
+        log_loss: f64,
+        ignorant: f64,
+    },
+}
+
+impl NotJudged {
+    /// Whether other fields would help.
+    pub fn wants_fields(&self) -> bool {
+        matches!(self, Self::NoFields(_) | Self::NothingLearned { .. })
+    }
+}
+
+impl std::fmt::Display for NotJudged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OneClass => f.write_str("all records have the same label"),
+            Self::NoLabels => f.write_str("no record has a label"),
+            Self::NoFields(why) => write!(f, "{why}, and there is nothing else to learn from"),
+            Self::NothingLearned { log_loss, ignorant } => write!(
+                f,
+                "a classifier learns nothing of use from these fields: its log-loss on records that it has not seen is \
+                 {log_loss:.3}, and that of the mere shares of the labels {ignorant:.3}"
+            ),
+        }
+    }
+}
+
 /// Judges labels; otherwise tells why they are not judged.
 pub fn judge(
     args: &LabelErrorArgs,
@@ -86,18 +124,16 @@ pub fn judge(
     records: &Records,
     reader: &Reader,
     progress: &Progress,
-) -> Result<Result<Judged, String>> {
+) -> Result<Result<Judged, NotJudged>> {
     if records.classes.len() < 2 {
-        return Ok(Err("all records have the same label".to_owned()));
+        return Ok(Err(NotJudged::OneClass));
     }
     let labelled = records.labelled();
     if labelled.is_empty() {
-        return Ok(Err("no record has a label".to_owned()));
+        return Ok(Err(NotJudged::NoLabels));
     }
     let Some((all, source)) = probabilities(args, fields, records, reader, progress)? else {
-        return Ok(Err(
-            "there is nothing to learn from; name --text, --number, --category, --vectors or --probs".to_owned()
-        ));
+        return Ok(Err(NotJudged::NoFields(records.text_field.clone().err().unwrap_or_default())));
     };
     let given: Vec<ClassId> = records.labels.iter().flatten().copied().collect();
     let probs = all.select(Axis(0), &labelled);
@@ -108,12 +144,7 @@ pub fn judge(
     // What a classifier loses that knows nothing but how common each label is: the entropy of their shares.
     let ignorant = evenness(&records.label_counts()) * (records.classes.len() as f64).ln();
     if args.probs.is_none() && evaluation.log_loss > ignorant - 1e-3 {
-        return Ok(Err(format!(
-            "a classifier learns nothing that it can use for records that it has not seen: it loses {:.3} on each, and \
-             who knows nothing but how common each label is {ignorant:.3}; name other fields to learn from, or \
-             probabilities: --probs",
-            evaluation.log_loss
-        )));
+        return Ok(Err(NotJudged::NothingLearned { log_loss: evaluation.log_loss, ignorant }));
     }
     let joint = labeled.confident_joint();
     let ranked = labeled.ranked(&labeled.label_errors(&joint, args.rule), args.score);
@@ -132,6 +163,9 @@ pub fn judge(
     for score in labeled.scores(args.score) {
         histogram[((score * 20.0) as usize).min(19)] += 1;
     }
+    let is_right: Vec<bool> = (0..given.len()).map(|at| labeled.predicted(at) == given[at]).collect();
+    let mut agrees = vec![false; records.n_rows()];
+    labelled.iter().zip(&is_right).for_each(|(row, is_right)| agrees[*row] = *is_right);
     let (health, noise) = (joint.health(), joint.noise());
     let name = |class: ClassId| records.name(class).to_owned();
     let by_class = health.classes.iter().map(|class| ClassHealth {
@@ -159,8 +193,8 @@ pub fn judge(
         pairs: pairs.collect(),
         evaluation,
         histogram,
+        agrees,
     };
-    let is_right = (0..given.len()).map(|at| labeled.predicted(at) == given[at]).collect();
     Ok(Ok(Judged { findings, is_right, probs: all }))
 }
 

@@ -7,6 +7,8 @@ mod labels;
 mod outliers;
 mod weak;
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -15,7 +17,7 @@ use synth::io::Reader;
 
 pub use self::annotators::AnnotatorFindings;
 use self::copies::CopyFindings;
-use self::drift::Drift;
+pub use self::drift::{Drift, Moved};
 pub use self::labels::{LabelError, LabelFindings, judge};
 use self::outliers::OutlierFindings;
 use self::weak::Weak;
@@ -33,13 +35,18 @@ pub struct Findings {
     pub quality: f64,
     /// How the quality comes to be.
     pub formula: String,
+    /// Parts of the quality that could not be judged.
+    pub not_judged: Vec<&'static str>,
     /// How often each class is a label, in their order.
     pub classes: Vec<ClassCount>,
     pub labels: Option<LabelFindings>,
     pub annotators: Option<AnnotatorFindings>,
     pub copies: Option<CopyFindings>,
     pub outliers: Option<OutlierFindings>,
-    pub odd_texts: Vec<Odd>,
+    /// Texts, and pictures that cannot be read.
+    pub odd: Vec<Odd>,
+    /// Records whose id an earlier one has.
+    pub repeated_ids: usize,
     /// Fields that some records lack.
     pub missing: Vec<Missing>,
     pub order: Option<Order>,
@@ -91,7 +98,8 @@ impl Findings {
         let judged = match judge(&args.labels, &args.fields, records, reader, progress)? {
             Ok(judged) => Some(judged),
             Err(why) => {
-                skipped.push(format!("label errors: {why}"));
+                let name = "; name --text, --number, --category, --vectors or --probs";
+                skipped.push(format!("label errors: {why}{}", if why.wants_fields() { name } else { "" }));
                 None
             }
         };
@@ -100,8 +108,8 @@ impl Findings {
         let labels = judged.map(|judged| judged.findings);
         let outliers = outliers::find(args, records, &mut skipped)?;
         let texts: Vec<Option<&str>> = records.texts.iter().map(Option::as_deref).collect();
-        let odd = if records.text_field.is_some() { odd_texts(&texts) } else { Vec::new() };
-        let mut odd_texts: Vec<Odd> = odd
+        let odd = if records.text_field.is_ok() { odd_texts(&texts) } else { Vec::new() };
+        let mut odd: Vec<Odd> = odd
             .into_iter()
             .map(|odd| Odd { row: odd.row, id: records.ids[odd.row].clone(), what: odd.what.name() })
             .collect();
@@ -109,8 +117,8 @@ impl Findings {
         let pictures = records.pictures.par_iter().enumerate();
         let unreadable = pictures.filter(|(_, path)| !path.as_deref().is_some_and(is_picture));
         let unreadable: Vec<usize> = unreadable.map(|(row, _)| row).collect();
-        let odd = |row: usize| Odd { row, id: records.ids[row].clone(), what: "no picture" };
-        odd_texts.extend(unreadable.into_iter().map(odd));
+        let no_picture = |row: usize| Odd { row, id: records.ids[row].clone(), what: "no picture" };
+        odd.extend(unreadable.into_iter().map(no_picture));
         let numbers: Vec<usize> = records.labels.iter().flatten().map(|class| class.index()).collect();
         let order = label_order(&numbers).map(|order| Order {
             runs: order.runs,
@@ -123,15 +131,12 @@ impl Findings {
         let cells = (n * records.missing.len()).max(1) as f64;
         let lacking: u64 = records.missing.iter().map(|(_, n)| n).sum();
         let mut parts = vec![("completeness", 1.0 - lacking as f64 / cells), ("balance", evenness(&counts))];
-        if let Some(copies) = &copies {
-            parts.push(("uniqueness", 1.0 - copies.extra as f64 / n as f64));
-        }
-        if let Some(labels) = &labels {
-            parts.push(("label quality", labels.health));
-        }
-        if let Some(alpha) = annotators.as_ref().and_then(|annotators| annotators.alpha) {
-            parts.push(("agreement", alpha));
-        }
+        let uniqueness = copies.as_ref().map(|copies| 1.0 - copies.extra as f64 / n as f64);
+        let mut perhaps =
+            vec![("uniqueness", uniqueness), ("label quality", labels.as_ref().map(|labels| labels.health))];
+        perhaps.extend(annotators.as_ref().map(|annotators| ("agreement", annotators.alpha)));
+        let not_judged = perhaps.iter().filter(|(_, part)| part.is_none()).map(|(name, _)| *name).collect();
+        parts.extend(perhaps.into_iter().filter_map(|(name, part)| Some((name, part?))));
         let quality = QualityScore::of(parts);
         let drift = args.before.as_ref().map(|path| drift::find(path, &args.fields.classes, records, progress));
         let drift = drift.transpose()?;
@@ -147,12 +152,14 @@ impl Findings {
             labelled: n_labelled as usize,
             quality: quality.score,
             formula: quality.formula(),
+            not_judged,
             classes: records.classes.names().iter().zip(&counts).map(class).collect(),
             labels,
             annotators,
             copies,
             outliers,
-            odd_texts,
+            odd,
+            repeated_ids: n - records.ids.iter().collect::<HashSet<_>>().len(),
             missing: records
                 .missing
                 .iter()
@@ -171,7 +178,8 @@ impl Findings {
         self.labels.as_ref().is_none_or(|labels| labels.errors.is_empty())
             && self.copies.as_ref().is_none_or(|copies| copies.groups.is_empty())
             && self.outliers.as_ref().is_none_or(|outliers| outliers.rows.is_empty())
-            && self.odd_texts.is_empty()
+            && self.odd.is_empty()
+            && self.repeated_ids == 0
             && self.missing.is_empty()
             && self.weak.is_empty()
             && self.order.as_ref().is_none_or(|order| !order.is_sorted)

@@ -1,10 +1,13 @@
 //! What can go wrong while reading and writing.
 
-use std::fmt;
+mod record;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use synth_core::{BoxError, CoreError};
+
+pub use self::record::{BadRecord, Place, RecordProblem};
 
 /// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +184,12 @@ pub enum IoError {
         /// The number of classes.
         n_classes: usize,
     },
+    /// There is no crowd vote, so that it is not known which classes there are.
+    #[error("there are no votes in `{}`", path.display())]
+    NoVotes {
+        /// The file.
+        path: PathBuf,
+    },
     /// A crowd vote names a label that is no class.
     #[error("label {label:?} at {place} is no class")]
     UnknownLabel {
@@ -238,126 +247,6 @@ pub enum IoError {
         path: PathBuf,
         /// How.
         source: CoreError,
-    },
-}
-
-/// A line of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: u64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path.display(), self.line)
-    }
-}
-
-/// A record that was set aside.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BadRecord {
-    /// Where it stands.
-    pub place: Place,
-    /// What is wrong with it.
-    pub problem: RecordProblem,
-}
-
-impl fmt::Display for BadRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
-    }
-}
-
-/// What is wrong with one record. Columns count bytes of the line, from 1.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordProblem {
-    /// Bytes that are no UTF-8.
-    #[error("invalid UTF-8 at column {column}")]
-    InvalidUtf8 {
-        /// Where.
-        column: usize,
-    },
-    /// The line ends within a value.
-    #[error("the line ends in the middle of a JSON value")]
-    Truncated,
-    /// Something that is not JSON.
-    #[error("{problem} at column {column}")]
-    Syntax {
-        /// What is wrong.
-        problem: &'static str,
-        /// Where.
-        column: usize,
-    },
-    /// JSON, but no object.
-    #[error("expected an object, found {got}")]
-    NotAnObject {
-        /// What it is.
-        got: &'static str,
-    },
-    /// One key stands twice in an object.
-    #[error("key `{key}` stands twice in one object")]
-    DuplicateKey {
-        /// The key.
-        key: String,
-    },
-    /// Values of one list have types that do not go together.
-    #[error("a list holds both {first} and {got}")]
-    MixedList {
-        /// The type of the first.
-        first: &'static str,
-        /// The type of another.
-        got: &'static str,
-    },
-    /// A field has another type than before.
-    #[error("field `{field}` is {got} here and was {first} at {at}")]
-    TypeConflict {
-        /// The field, nested fields by dots.
-        field: String,
-        /// Its type here.
-        got: &'static str,
-        /// Its type before.
-        first: &'static str,
-        /// The line that had it first.
-        at: Box<Place>,
-    },
-    /// A CSV record has more or fewer fields than the header.
-    #[error("{got} fields, but the header has {expected}")]
-    FieldCount {
-        /// Fields in the header.
-        expected: usize,
-        /// Fields here.
-        got: usize,
-    },
-    /// A quoted CSV field that never ends.
-    #[error("a quoted field is never closed")]
-    UnclosedQuote,
-    /// Something between a closing quote and the next comma.
-    #[error("text after the closing quote of field {field}")]
-    AfterQuote {
-        /// The field, from 1.
-        field: usize,
-    },
-    /// A CSV header names a column twice.
-    #[error("column `{name}` stands twice")]
-    DuplicateColumn {
-        /// The column.
-        name: String,
-    },
-    /// A cell that may not be empty is.
-    #[error("column `{name}` is empty")]
-    EmptyCell {
-        /// The column.
-        name: &'static str,
-    },
-    /// A record of 2 GiB or more.
-    #[error("a record of {bytes} bytes, at most 2 GiB are possible")]
-    TooLong {
-        /// Its length.
-        bytes: u64,
     },
 }
 
@@ -542,9 +431,13 @@ impl IoError {
             Self::DuplicateId { .. } => {
                 hint("name another id field with `--id`; without a field `id` rows are known by their number")
             }
-            Self::UnknownClass { classes, .. } | Self::UnknownLabel { classes, .. } => {
+            Self::UnknownClass { classes, .. } => {
                 vec![format!("the classes are {}; leave the label empty where it is unknown", classes.join(", "))]
             }
+            Self::UnknownLabel { classes, .. } => {
+                vec![format!("the classes are {}: name all of them, or leave the vote out", classes.join(", "))]
+            }
+            Self::NoVotes { .. } => hint("write a line for each vote, below the line item,worker,label"),
             Self::Npy { problem: NpyProblem::Dimensions { got: 1 }, .. } => {
                 hint("for a single labeling function, save it as a column: `votes.reshape(-1, 1)`")
             }
@@ -580,22 +473,6 @@ impl IoError {
 
     pub(crate) fn damaged(path: &Path, what: &'static str, source: impl Into<BoxError>) -> Self {
         Self::Damaged { path: path.to_owned(), what, source: source.into() }
-    }
-}
-
-impl RecordProblem {
-    fn hints(&self) -> Vec<String> {
-        let hint = match self {
-            Self::NotAnObject { got: "a list" } => "one object a line: `jq -c '.[]'` takes a JSON array apart",
-            Self::Truncated => "a record must stand on one line: `jq -c .` puts it there",
-            Self::Syntax { problem, .. } if problem.contains("is not JSON") => {
-                "write null for a missing number, or set such records aside with `--skip-bad`"
-            }
-            Self::TypeConflict { .. } => "make the types agree, or set such records aside with `--skip-bad`",
-            Self::DuplicateColumn { .. } => "rename one of the two",
-            _ => "set such records aside with `--skip-bad`",
-        };
-        vec![hint.to_owned()]
     }
 }
 

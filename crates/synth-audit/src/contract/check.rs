@@ -1,4 +1,4 @@
-//! What records are promised to be like, and where they are not.
+//! Whether records keep a contract.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,173 +7,10 @@ use arrow_schema::DataType;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use regex::Regex;
-use serde::Deserialize;
 use synth_core::{Dataset, Value};
 
+use super::{Contract, FieldContract, Freshness};
 use crate::AuditError;
-
-/// A promise about records: how many, which fields, and what stands in these. In a file it is TOML:
-///
-/// ```toml
-/// rows = [1000, 100000]
-///
-/// [fields.id]
-/// unique = true
-///
-/// [fields.text]
-/// type = "text"          # or number, integer, bool, time
-/// missing = 0.01         # at most this share of the records has none
-/// length = [1, 5000]     # characters
-///
-/// [fields.stars]
-/// optional = true        # the field need not be there
-/// type = "integer"
-/// range = [1, 5]
-///
-/// [fields.lang]
-/// values = ["en", "fr"]
-/// matches = "^[a-z]{2}$"
-///
-/// [label]
-/// field = "label"
-/// text = "text"          # what a classifier learns from [default: the only field of text, or `text`]
-/// errors = 0.05          # at most this share of the labels is likely wrong
-/// shares = { spam = [0.2, 0.6] }
-///
-/// [copies]
-/// field = "text"
-/// most = 0.02            # at most this share of the records nearly repeats another
-///
-/// [freshness]
-/// field = "posted"
-/// days = 30              # the newest record is no older
-/// ```
-///
-/// ```
-/// use synth_audit::{Contract, ContractCheck};
-/// use synth_core::Dataset;
-///
-/// let contract = Contract {
-///     fields: [("text".to_owned(), synth_audit::FieldContract { length: Some([1, 10]), ..Default::default() })].into(),
-///     ..Contract::default()
-/// };
-/// let mut check = ContractCheck::new(&contract)?;
-/// check.add(&Dataset::of_texts("text", ["so good", "where is my parcel?"]));
-/// let broken = check.finish(0);
-/// assert_eq!(broken[0].to_string(), "`text`: 1 value is not 1 to 10 characters long: row 1");
-/// # Ok::<(), synth_audit::AuditError>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Contract {
-    /// How many records there are, at least and at most.
-    pub rows: Option<[u64; 2]>,
-    /// Fields by name. Others may be there, too.
-    pub fields: BTreeMap<String, FieldContract>,
-    /// What is promised of labels.
-    pub label: Option<LabelContract>,
-    /// What is promised of near copies.
-    pub copies: Option<CopiesContract>,
-    /// How new the records are.
-    pub freshness: Option<Freshness>,
-}
-
-/// What stands in a field.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FieldContract {
-    /// What kind of values.
-    pub r#type: Option<FieldType>,
-    /// The field need not be there.
-    pub optional: bool,
-    /// The share of records that may lack a value, from 0 to 1; all, if it is not given.
-    pub missing: Option<f64>,
-    /// No value stands twice.
-    pub unique: bool,
-    /// The least and the largest number; a value that is none is out of range.
-    pub range: Option<[f64; 2]>,
-    /// The least and the largest number of characters, also of numbers as they are written.
-    pub length: Option<[usize; 2]>,
-    /// The values there are.
-    pub values: Option<Vec<String>>,
-    /// A regular expression that matches each text, anywhere in it.
-    pub matches: Option<String>,
-}
-
-/// A kind of values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FieldType {
-    /// Text.
-    Text,
-    /// Numbers.
-    Number,
-    /// Numbers without a fraction.
-    Integer,
-    /// True and false.
-    Bool,
-    /// Points in time, or texts that tell them, as 2026-11-26 or 2026-11-26T09:30:00.
-    Time,
-}
-
-impl FieldType {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "a number",
-            Self::Integer => "a whole number",
-            Self::Bool => "true or false",
-            Self::Time => "a point in time",
-        }
-    }
-
-    fn holds(self, value: Value<'_>) -> bool {
-        match (self, value) {
-            (Self::Text, Value::Text(_)) | (Self::Number, Value::Number(_)) | (Self::Bool, Value::Bool(_)) => true,
-            (Self::Integer, Value::Number(number)) => number.fract() == 0.0,
-            (Self::Time, Value::Time(_)) => true,
-            (Self::Time, Value::Text(text)) => micros_of(text).is_some(),
-            _ => false,
-        }
-    }
-}
-
-/// What is promised of labels. Whoever checks it brings what an audit has found.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct LabelContract {
-    /// The field.
-    pub field: String,
-    /// The field of the text that a classifier learns from, if it is named.
-    #[serde(default)]
-    pub text: Option<String>,
-    /// The least and the largest share of each class, among records with a label.
-    #[serde(default)]
-    pub shares: BTreeMap<String, [f64; 2]>,
-    /// The share of labels that may be likely wrong.
-    #[serde(default)]
-    pub errors: Option<f64>,
-}
-
-/// What is promised of near copies. Whoever checks it brings what an audit has found.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct CopiesContract {
-    /// The field of the text.
-    pub field: String,
-    /// The share of records that may be near copies of others.
-    pub most: f64,
-}
-
-/// How new records are.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Freshness {
-    /// The field of the time.
-    pub field: String,
-    /// How many days old the newest record may be.
-    pub days: f64,
-}
 
 /// A promise that does not hold.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -186,6 +23,15 @@ pub struct BrokenRule {
     pub problem: String,
     /// The rows that break it, from 0, ascending; none where it is about all of them together.
     pub rows: Vec<u64>,
+    /// What stands there instead, in the first of these rows; at most three.
+    pub values: Vec<String>,
+}
+
+impl BrokenRule {
+    /// A rule that is about all records together.
+    pub fn whole(field: Option<String>, rule: &'static str, problem: String) -> Self {
+        Self { field, rule, problem, rows: Vec::new(), values: Vec::new() }
+    }
 }
 
 impl std::fmt::Display for BrokenRule {
@@ -194,6 +40,11 @@ impl std::fmt::Display for BrokenRule {
             write!(f, "`{field}`: ")?;
         }
         f.write_str(&self.problem)?;
+        if !self.values.is_empty() {
+            let values: Vec<String> = self.values.iter().map(|value| format!("`{value}`")).collect();
+            let more = if self.rows.len() > values.len() { ", …" } else { "" };
+            write!(f, ", as {}{more}", values.join(", "))?;
+        }
         let named: Vec<String> = self.rows.iter().take(NAMED).map(u64::to_string).collect();
         match self.rows.len() {
             0 => Ok(()),
@@ -204,6 +55,9 @@ impl std::fmt::Display for BrokenRule {
     }
 }
 
+/// So many values are kept of each rule, of so many characters.
+const VALUES: usize = 3;
+const VALUE: usize = 40;
 /// So many rows are named where a rule is shown.
 const NAMED: usize = 10;
 
@@ -213,20 +67,10 @@ pub struct ContractCheck<'a> {
     contract: &'a Contract,
     fields: Vec<FieldCheck<'a>>,
     n: u64,
-    /// The newest point in time, in microseconds since 1970.
+    /// Whether the field of the points in time is there.
+    has_time: bool,
+    /// The newest of them, in microseconds since 1970.
     newest: Option<i64>,
-}
-
-/// All ranges of a contract, by what they are of.
-fn ranges(contract: &Contract) -> impl Iterator<Item = (&'static str, [f64; 2])> {
-    let whole = |[least, most]: [u64; 2]| [least as f64, most as f64];
-    let rows = contract.rows.map(|rows| ("rows", whole(rows)));
-    let of_field = move |field: &FieldContract| {
-        let length = field.length.map(|length| ("length", whole(length.map(|n| n as u64))));
-        field.range.map(|range| ("range", range)).into_iter().chain(length)
-    };
-    let shares = contract.label.iter().flat_map(|label| label.shares.values().map(|shares| ("shares", *shares)));
-    rows.into_iter().chain(contract.fields.values().flat_map(of_field)).chain(shares)
 }
 
 /// What is found of one field.
@@ -240,17 +84,24 @@ struct FieldCheck<'a> {
     /// Rows without a value.
     missing: Vec<u64>,
     /// Rows that break a rule.
-    broken: BTreeMap<&'static str, Vec<u64>>,
+    broken: BTreeMap<&'static str, Broken>,
     /// The values so far, where they are to be unique.
     seen: HashSet<String>,
+}
+
+/// The rows that break a rule, and what stands in the first of them.
+#[derive(Debug, Default)]
+struct Broken {
+    rows: Vec<u64>,
+    values: Vec<String>,
 }
 
 impl<'a> ContractCheck<'a> {
     /// Begins a check.
     ///
     /// # Errors
-    /// A regular expression of the contract that is none; a share that is not from 0 to 1; a range that ends before it
-    /// begins.
+    /// A contract that promises nothing, or what nothing could keep: a regular expression that is none, a share that is not
+    /// from 0 to 1, a range that ends before it begins.
     pub fn new(contract: &'a Contract) -> Result<Self, AuditError> {
         let field = |(name, contract): (&'a String, &'a FieldContract)| {
             let pattern = contract.matches.as_deref().map(Regex::new).transpose();
@@ -260,24 +111,9 @@ impl<'a> ContractCheck<'a> {
             let (missing, broken, seen) = (Vec::new(), BTreeMap::new(), HashSet::new());
             Ok(FieldCheck { name, contract, pattern, values, exists: false, missing, broken, seen })
         };
-        let label = contract.label.as_ref();
-        let shares = contract.fields.values().filter_map(|field| Some(("missing", field.missing?)));
-        let shares = shares.chain(label.and_then(|label| Some(("errors", label.errors?))));
-        let mut shares = shares.chain(contract.copies.as_ref().map(|copies| ("most", copies.most)));
-        if let Some((name, share)) = shares.find(|(_, share)| !(0.0..=1.0).contains(share)) {
-            return Err(AuditError::Setting { name, value: share.to_string(), expected: "a share from 0 to 1" });
-        }
-        if let Some((name, [least, most])) =
-            ranges(contract).find(|(_, [least, most])| least.partial_cmp(most).is_none_or(|order| order.is_gt()))
-        {
-            let value = format!("[{least}, {most}]");
-            return Err(AuditError::Setting { name, value, expected: "the least first" });
-        }
-        if let Some(days) = contract.freshness.as_ref().map(|freshness| freshness.days).filter(|days| days.is_nan()) {
-            return Err(AuditError::Setting { name: "days", value: days.to_string(), expected: "a number" });
-        }
+        contract.check()?;
         let fields = contract.fields.iter().map(field).collect::<Result<_, AuditError>>()?;
-        Ok(Self { contract, fields, n: 0, newest: None })
+        Ok(Self { contract, fields, n: 0, has_time: false, newest: None })
     }
 
     /// Looks at a batch of records, whose rows follow those before.
@@ -289,6 +125,7 @@ impl<'a> ContractCheck<'a> {
         if let Some(freshness) = &self.contract.freshness
             && let Some(column) = records.column(&freshness.field)
         {
+            self.has_time = true;
             let time = |row: usize| match column.value(row)? {
                 Value::Time(micros) => Some(micros),
                 Value::Text(text) => micros_of(text),
@@ -302,11 +139,18 @@ impl<'a> ContractCheck<'a> {
     /// The promises that do not hold; `now` in microseconds since 1970. Labels and copies are left to who knows them.
     pub fn finish(self, now: i64) -> Vec<BrokenRule> {
         let mut all = Vec::new();
-        let whole = |rule, problem| BrokenRule { field: None, rule, problem, rows: Vec::new() };
+        let whole = |rule, problem| BrokenRule::whole(None, rule, problem);
         if let Some([least, most]) = self.contract.rows
             && !(least..=most).contains(&self.n)
         {
-            all.push(whole("rows", format!("there are {} records, expected {least} to {most}", self.n)));
+            all.push(whole(
+                "rows",
+                format!(
+                    "there {} {}, expected {least} to {most}",
+                    if self.n == 1 { "is" } else { "are" },
+                    if self.n == 1 { "1 record".to_owned() } else { format!("{} records", self.n) }
+                ),
+            ));
         }
         for field in self.fields {
             field.finish(self.n, &mut all);
@@ -314,6 +158,7 @@ impl<'a> ContractCheck<'a> {
         if let Some(Freshness { field, days }) = &self.contract.freshness {
             const DAY: f64 = 86_400e6;
             let problem = match self.newest {
+                None if !self.has_time && self.n > 0 => Some("the field does not exist".to_owned()),
                 None => Some("no record has a point in time".to_owned()),
                 Some(newest) => {
                     let age = now.saturating_sub(newest) as f64 / DAY;
@@ -349,7 +194,7 @@ impl FieldCheck<'_> {
                 // A list, say, is a value, of no kind that a contract knows.
                 match column.array().is_null(row) {
                     true => self.missing.push(number),
-                    false if contract.r#type.is_some() => self.breaks("type", number),
+                    false if contract.r#type.is_some() => self.breaks("type", number, "a list"),
                     false => {}
                 }
                 continue;
@@ -360,37 +205,47 @@ impl FieldCheck<'_> {
                 self.missing.push(number);
                 continue;
             }
-            if contract.r#type.is_some_and(|kind| !kind.holds(value)) {
-                self.breaks("type", number);
-            }
-            // What is no number is in no range.
-            let number_in = |[least, most]: [f64; 2]| matches!(value, Value::Number(x) if (least..=most).contains(&x));
-            if contract.range.is_some_and(|range| !number_in(range)) {
-                self.breaks("range", number);
-            }
             // Integers of more digits than a float holds stay apart.
             let text = match &whole_numbers {
                 Some(texts) => texts.value(row).to_owned(),
                 None => value.to_string(),
             };
+            if contract.r#type.is_some_and(|kind| !kind.holds(value)) {
+                self.breaks("type", number, &text);
+            }
+            // What is no number is in no range.
+            let number_in = |[least, most]: [f64; 2]| matches!(value, Value::Number(x) if (least..=most).contains(&x));
+            if contract.range.is_some_and(|range| !number_in(range)) {
+                self.breaks("range", number, &text);
+            }
             let is_long = |[least, most]: [usize; 2]| (least..=most).contains(&text.chars().count());
             if contract.length.is_some_and(|length| !is_long(length)) {
-                self.breaks("length", number);
+                self.breaks("length", number, &text);
             }
             if self.values.as_ref().is_some_and(|values| !values.contains(text.as_str())) {
-                self.breaks("values", number);
+                self.breaks("values", number, &text);
             }
             if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(&text)) {
-                self.breaks("matches", number);
+                self.breaks("matches", number, &text);
             }
-            if contract.unique && !self.seen.insert(text) {
-                self.breaks("unique", number);
+            if contract.unique && self.seen.contains(&text) {
+                self.breaks("unique", number, &text);
+            } else if contract.unique {
+                self.seen.insert(text);
             }
         }
     }
 
-    fn breaks(&mut self, rule: &'static str, row: u64) {
-        self.broken.entry(rule).or_default().push(row);
+    fn breaks(&mut self, rule: &'static str, row: u64, value: &str) {
+        let broken = self.broken.entry(rule).or_default();
+        broken.rows.push(row);
+        if broken.values.len() < VALUES {
+            let mut shown: String = value.chars().take(VALUE).collect();
+            if shown.len() < value.len() {
+                shown.push('…');
+            }
+            broken.values.push(shown);
+        }
     }
 
     fn finish(self, n: u64, all: &mut Vec<BrokenRule>) {
@@ -398,7 +253,7 @@ impl FieldCheck<'_> {
         if !self.exists {
             if !self.contract.optional && n > 0 {
                 let problem = "the field does not exist".to_owned();
-                all.push(BrokenRule { field: field(), rule: "fields", problem, rows: Vec::new() });
+                all.push(BrokenRule::whole(field(), "fields", problem));
             }
             return;
         }
@@ -407,9 +262,9 @@ impl FieldCheck<'_> {
         {
             let share = 100.0 * self.missing.len() as f64 / n as f64;
             let problem = format!("{share:.2} % of the records have no value, expected at most {:.2} %", 100.0 * most);
-            all.push(BrokenRule { field: field(), rule: "missing", problem, rows: self.missing });
+            all.push(BrokenRule { rows: self.missing, ..BrokenRule::whole(field(), "missing", problem) });
         }
-        for (rule, rows) in self.broken {
+        for (rule, Broken { rows, values: shown }) in self.broken {
             let n = rows.len();
             let is = if n == 1 { "is" } else { "are" };
             let values = if n == 1 { "value" } else { "values" };
@@ -424,9 +279,10 @@ impl FieldCheck<'_> {
                 ("matches", ..) => {
                     format!("{n} {values} {is} not matched by `{}`", contract.matches.as_deref().unwrap_or_default())
                 }
-                _ => format!("{n} {values} {is} there already"),
+                _ if n == 1 => "1 value repeats an earlier one".to_owned(),
+                _ => format!("{n} values repeat earlier ones"),
             };
-            all.push(BrokenRule { field: field(), rule, problem, rows });
+            all.push(BrokenRule { field: field(), rule, problem, rows, values: shown });
         }
     }
 }
