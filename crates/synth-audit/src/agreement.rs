@@ -340,7 +340,8 @@ impl RatingPairs {
     }
 }
 
-/// What a kappa is called: Landis and Koch (1977), The measurement of observer agreement for categorical data.
+/// What a kappa is called: Landis and Koch (1977), The measurement of observer agreement for categorical data. Of an alpha the
+/// same words are used; Krippendorff himself would draw conclusions from .8 on, and tentative ones from .667.
 ///
 /// ```
 /// assert_eq!(synth_audit::interpretation(0.55), "moderate");

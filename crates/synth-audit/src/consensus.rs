@@ -45,7 +45,7 @@ impl Consensus {
     /// `votes: [items, annotators]`, `probs: [items, classes]`
     ///
     /// # Errors
-    /// As many distributions as there are no items, or of another number of classes.
+    /// As many distributions as there are no items, or of another number of classes, or a row that is none.
     pub fn by_model(votes: &LabelMatrix, probs: ArrayView2<'_, f64>) -> Result<Self, AuditError> {
         check(votes, probs)?;
         Ok(Self::of(votes, probs.to_owned(), None))
@@ -76,7 +76,7 @@ impl Consensus {
     /// `votes: [items, annotators]`, `probs: [items, classes]`
     ///
     /// # Errors
-    /// As many distributions as there are no items, or of another number of classes; no item that two annotators
+    /// As many distributions as there are no items, or of another number of classes, or a row that is none; no item that two annotators
     /// labelled, so that nobody can be compared.
     pub fn with_classifier(votes: &LabelMatrix, probs: ArrayView2<'_, f64>) -> Result<Self, AuditError> {
         check(votes, probs)?;

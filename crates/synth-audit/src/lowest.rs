@@ -50,3 +50,35 @@ impl Lowest {
         self.found.into_iter().map(|(_, row)| row as usize)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn they_are_the_first_when_sorted(numbers in prop::collection::vec(0u8..20, 0..60), n in 0usize..12, cut in 0usize..60) {
+            // In two parts, as rows are worked on.
+            let part = |rows: std::ops::Range<usize>| {
+                let mut lowest = Lowest::new(n);
+                for row in rows {
+                    let bound = lowest.offer(f64::from(numbers[row]), row);
+                    assert_eq!(bound, lowest.bound());
+                }
+                lowest
+            };
+            let cut = cut.min(numbers.len());
+            let mut lowest = part(0..cut);
+            lowest.extend(part(cut..numbers.len()));
+            let mut found: Vec<usize> = lowest.rows().collect();
+            found.sort_unstable();
+            let mut sorted: Vec<usize> = (0..numbers.len()).collect();
+            sorted.sort_by_key(|row| (numbers[*row], *row));
+            sorted.truncate(n);
+            sorted.sort_unstable();
+            prop_assert_eq!(found, sorted);
+        }
+    }
+}

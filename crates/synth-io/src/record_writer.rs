@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use arrow_schema::SchemaRef;
 use synth_core::Dataset;
 
-use crate::IoError;
 use crate::encode::{ENDINGS, Encoder, format_of};
+use crate::{AtomicFile, IoError};
 
 /// Writes records, batch by batch; the file appears when all is written.
 ///
@@ -66,5 +66,13 @@ impl RecordWriter {
     /// Writing fails; then there is no file.
     pub fn finish(self) -> Result<(), IoError> {
         self.encoder.finish(&self.path)
+    }
+
+    /// Ends the file, which appears with [`AtomicFile::commit`]: for several files that appear together.
+    ///
+    /// # Errors
+    /// Writing fails; then there is no file.
+    pub fn close(self) -> Result<AtomicFile, IoError> {
+        self.encoder.close(&self.path)
     }
 }

@@ -28,13 +28,13 @@ impl Sink {
     }
 
     /// Ends the compressed stream and commits the file.
-    pub(crate) fn finish(self, path: &Path) -> Result<(), IoError> {
+    pub(crate) fn close(self, path: &Path) -> Result<AtomicFile, IoError> {
         let file = match self {
             Self::Plain(file) => Ok(file),
             Self::Gzip(encoder) => encoder.finish(),
             Self::Zstd(encoder) => encoder.finish(),
         };
-        file.map_err(|error| IoError::write(path, error))?.commit()
+        file.map_err(|error| IoError::write(path, error))
     }
 }
 

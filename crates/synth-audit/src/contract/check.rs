@@ -55,6 +55,8 @@ impl std::fmt::Display for BrokenRule {
     }
 }
 
+/// What breaks the rule of a type, but could be read as of that type.
+const READABLE: &str = "readable";
 /// So many values are kept of each rule, of so many characters.
 const VALUES: usize = 3;
 const VALUE: usize = 40;
@@ -210,11 +212,18 @@ impl FieldCheck<'_> {
                 Some(texts) => texts.value(row).to_owned(),
                 None => value.to_string(),
             };
-            if contract.r#type.is_some_and(|kind| !kind.holds(value)) {
-                self.breaks("type", number, &text);
+            if let Some(kind) = contract.r#type.filter(|kind| !kind.holds(value)) {
+                match kind.reads(&text) {
+                    true => self.breaks(READABLE, number, &text),
+                    false => self.breaks("type", number, &text),
+                }
             }
             // What is no number is in no range.
-            let number_in = |[least, most]: [f64; 2]| matches!(value, Value::Number(x) if (least..=most).contains(&x));
+            let x = match value {
+                Value::Number(x) => Some(x),
+                _ => text.parse().ok(),
+            };
+            let number_in = |[least, most]: [f64; 2]| x.is_some_and(|x| (least..=most).contains(&x));
             if contract.range.is_some_and(|range| !number_in(range)) {
                 self.breaks("range", number, &text);
             }
@@ -240,8 +249,9 @@ impl FieldCheck<'_> {
         let broken = self.broken.entry(rule).or_default();
         broken.rows.push(row);
         if broken.values.len() < VALUES {
-            let mut shown: String = value.chars().take(VALUE).collect();
-            if shown.len() < value.len() {
+            // What would break a line, or move a cursor, is spelled.
+            let mut shown: String = value.chars().take(VALUE).collect::<String>().escape_debug().collect();
+            if value.chars().nth(VALUE).is_some() {
                 shown.push('…');
             }
             broken.values.push(shown);
@@ -264,7 +274,14 @@ impl FieldCheck<'_> {
             let problem = format!("{share:.2} % of the records have no value, expected at most {:.2} %", 100.0 * most);
             all.push(BrokenRule { rows: self.missing, ..BrokenRule::whole(field(), "missing", problem) });
         }
-        for (rule, Broken { rows, values: shown }) in self.broken {
+        let mut broken = self.broken;
+        // Texts that tell numbers are of a wrong type, if not for others that made all of a column texts.
+        if let Some(readable) = broken.remove(READABLE)
+            && !broken.contains_key("type")
+        {
+            broken.insert("type", readable);
+        }
+        for (rule, Broken { rows, values: shown }) in broken {
             let n = rows.len();
             let is = if n == 1 { "is" } else { "are" };
             let values = if n == 1 { "value" } else { "values" };

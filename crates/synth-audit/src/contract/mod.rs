@@ -95,6 +95,16 @@ impl FieldType {
         }
     }
 
+    /// Whether a text tells such a value: in CSV one cell that is none makes all of a column texts.
+    fn reads(self, text: &str) -> bool {
+        match self {
+            Self::Number => text.parse::<f64>().is_ok(),
+            Self::Integer => text.parse().is_ok_and(|number: f64| number.fract() == 0.0),
+            Self::Bool => text.parse::<bool>().is_ok(),
+            Self::Text | Self::Time => false,
+        }
+    }
+
     fn holds(self, value: Value<'_>) -> bool {
         match (self, value) {
             (Self::Text, Value::Text(_)) | (Self::Number, Value::Number(_)) | (Self::Bool, Value::Bool(_)) => true,
@@ -157,7 +167,7 @@ impl Contract {
         }
         let wrong =
             |rule: String, value: String, expected: &'static str| Err(AuditError::Promise { rule, value, expected });
-        for (rule, share) in self.largest_shares() {
+        for (rule, share) in self.all_shares() {
             if !(0.0..=1.0).contains(&share) {
                 return wrong(rule, share.to_string(), "a share from 0 to 1");
             }
@@ -179,19 +189,27 @@ impl Contract {
             }
         }
         match self.freshness.as_ref().map(|freshness| freshness.days) {
-            Some(days) if days.is_nan() || days < 0.0 => {
+            Some(days) if !days.is_finite() || days < 0.0 => {
                 wrong("[freshness] days".to_owned(), days.to_string(), "0 or more")
             }
             _ => Ok(()),
         }
     }
 
-    /// The shares that something may have at most, each with what it is called in the contract.
-    fn largest_shares(&self) -> impl Iterator<Item = (String, f64)> {
+    /// All shares that are promised, each with what it is called in the contract.
+    fn all_shares(&self) -> impl Iterator<Item = (String, f64)> {
         let missing =
             self.fields.iter().filter_map(|(name, field)| Some((format!("[fields.{name}] missing"), field.missing?)));
+        let of_class = |(class, range): (&String, &[f64; 2])| {
+            let rule = format!("[label] shares of {class}");
+            range.map(|share| (rule.clone(), share))
+        };
+        let classes = self.label.iter().flat_map(move |label| label.shares.iter().flat_map(of_class));
         let errors = self.label.iter().filter_map(|label| Some(("[label] errors".to_owned(), label.errors?)));
-        missing.chain(errors).chain(self.copies.iter().map(|copies| ("[copies] most".to_owned(), copies.most)))
+        missing
+            .chain(classes)
+            .chain(errors)
+            .chain(self.copies.iter().map(|copies| ("[copies] most".to_owned(), copies.most)))
     }
 
     /// All ranges, each with what it is called in the contract.

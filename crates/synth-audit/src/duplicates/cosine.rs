@@ -29,7 +29,7 @@ const MANY: usize = 64;
 /// `vectors: [n, d]`
 ///
 /// # Errors
-/// No vectors, or a coordinate that is not finite; `threshold` is not above 0 and at most 1.
+/// No vectors, or a coordinate that is not finite, or too large for its square to be a number; `threshold` is not above 0 and at most 1.
 ///
 /// ```
 /// use ndarray::array;

@@ -21,9 +21,11 @@ pub struct ConfidentJoint {
 pub struct NoiseEstimate {
     /// Shares of the true classes, `[k]`, with a sum of 1.
     pub prior: Vec<f64>,
-    /// How probable each label (row) is for each true class (column), `[k, k]`: columns sum to 1.
+    /// How probable each label (row) is for each true class (column), `[k, k]`: columns sum to 1, and to 0 where nothing is
+    /// of the class.
     pub noise: Array2<f64>,
-    /// How probable each true class (row) is for each label (column), `[k, k]`: columns sum to 1.
+    /// How probable each true class (row) is for each label (column), `[k, k]`: columns sum to 1, and to 0 where nothing has
+    /// the label.
     pub inverse_noise: Array2<f64>,
 }
 

@@ -104,12 +104,18 @@ impl<'a, P: Number> LabeledProbs<'a, P> {
     }
 
     /// The most probable class of an example, the first of several.
+    ///
+    /// # Panics
+    /// There is no such row.
     pub fn predicted(&self, row: usize) -> ClassId {
         class_id(largest(self.probs.row(row).iter().map(|p| (*p).into())))
     }
 
     /// Whether the label of an example is its most probable class, or as probable as that within 1e-6.
-    fn agrees(&self, row: usize) -> bool {
+    ///
+    /// # Panics
+    /// There is no such row.
+    pub fn agrees(&self, row: usize) -> bool {
         let label = self.labels[row].index();
         let raised = |(class, p): (usize, &P)| (*p).into() + if class == label { TOLERANCE } else { 0.0 };
         largest(self.probs.row(row).iter().enumerate().map(raised)) == label

@@ -14,7 +14,8 @@ pub enum LabelScore {
     SelfConfidence,
     /// How much more probable it is than the most probable other class, moved from -1..1 to 0..1.
     NormalizedMargin,
-    /// How sure the classifier is, by entropy, over how probable the label is; ranked from 0 to 1.
+    /// How sure the classifier is, by entropy, over how probable the label is; ranked from 0 to 1. A class with a
+    /// probability of 1 makes it 1 or 0, where cleanlab 2.9 says 0 also of labels that are surely right.
     ConfidenceWeightedEntropy,
 }
 
@@ -39,6 +40,9 @@ impl<P: Number> LabeledProbs<'_, P> {
     }
 
     /// The score of one label.
+    ///
+    /// # Panics
+    /// There is no such row.
     pub fn score(&self, row: usize, score: LabelScore) -> f64 {
         let label = self.labels[row].index();
         let confidence = self.prob(row, label);
@@ -56,8 +60,12 @@ impl<P: Number> LabeledProbs<'_, P> {
                 };
                 let entropy = self.probs.row(row).iter().map(entropy).sum::<f64>() / (self.n_classes() as f64).ln();
                 let weighted = entropy / confidence.max(TOLERANCE);
+                if weighted < TOLERANCE {
+                    // All but certain: of the label, or of another class.
+                    return if confidence > 0.5 { 1.0 } else { 0.0 };
+                }
                 // Falls from 1 as what it is of grows.
-                (weighted + 1.0).ln() / weighted.max(TOLERANCE)
+                (weighted + 1.0).ln() / weighted
             }
         }
     }

@@ -35,14 +35,15 @@ const WIDE: usize = 1024;
 const SOME: usize = 64;
 
 impl Neighbours {
-    /// Finds neighbours exactly, in time that grows with the square of the points. Of equally near ones those with lower
-    /// numbers come first. Memory is that of the points and of the result.
+    /// Finds neighbours among all points, in time that grows with the square of their number. Of equally near ones those with
+    /// lower numbers come first; which of several equally near ones is the last may be decided by rounding, as products
+    /// find them: 1e-16 of the square of how far all points are spread. Memory is that of the points and of the result.
     ///
     /// # Shapes
     /// `points: [n, d]`
     ///
     /// # Errors
-    /// No points, or a coordinate that is not finite; `k` is 0, or there are not so many other points.
+    /// No points, or a coordinate that is not finite, or too large for its square to be a number; `k` is 0, or there are not so many other points.
     pub fn of(points: ArrayView2<'_, f64>, k: usize) -> Result<Self, AuditError> {
         check(points)?;
         let n = points.nrows();
@@ -56,7 +57,8 @@ impl Neighbours {
         let centred: Vec<f64> = points.rows().into_iter().flat_map(|row| (&row - &mean).to_vec()).collect();
         let squares: Vec<f64> = centred.chunks_exact(d).map(|row| row.iter().map(|x| x * x).sum()).collect();
         // With room for the square of the difference of two.
-        if let Some(row) = squares.iter().position(|square| *square > f64::MAX / 8.0) {
+        let is_large = |square: &f64| square.is_nan() || *square > f64::MAX / 8.0;
+        if let Some(row) = squares.iter().position(is_large) {
             return Err(AuditError::Large { row });
         }
         let blocks: Vec<usize> = (0..n).step_by(TALL).collect();

@@ -21,7 +21,10 @@ const LEAST: usize = 20;
 const MOST: f64 = 3.0;
 
 /// The parts of at least 20 records where what is right is rarer than elsewhere by 3 standard deviations or more, the
-/// weakest first. A record may have no key.
+/// weakest first. A record may have no key. Two proportions are compared by their pooled spread (Wald's test).
+///
+/// # Shapes
+/// `keys: [n]`, `is_right: [n]`; what one has more of is left out.
 ///
 /// ```
 /// let keys: Vec<_> = (0..400).map(|row| Some(if row < 100 { "mail" } else { "chat" })).collect();

@@ -7,7 +7,8 @@ pub enum TextOddity {
     Empty,
     /// It has fewer than three letters or digits.
     Short,
-    /// It is longer than the quarter of longest texts by ten times what lies between that and the quarter of shortest.
+    /// It is longer than the quarter of longest texts by ten times what lies between that and the quarter of shortest, and by
+    /// 200 characters at least.
     Long,
     /// More than a twentieth of its characters stand for bytes that were none, or control a terminal.
     Garbled,
@@ -35,6 +36,9 @@ pub struct OddText {
 }
 
 /// The odd ones among texts, `None` where there is none; in order.
+///
+/// # Shapes
+/// `texts: [n]`
 ///
 /// ```
 /// use synth_audit::{TextOddity, odd_texts};

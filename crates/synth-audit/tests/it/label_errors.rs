@@ -61,11 +61,13 @@ fn errors_are_those_of_cleanlab() {
     for score in LabelScore::ALL {
         let expected = &reference.quality[&score.name().replace('-', "_")];
         near(&given.scores(score), expected);
-        // The same order.
-        let errors = given.label_errors(&joint, SelectionRule::Both);
-        let mut order = errors.clone();
-        order.sort_by(|a, b| expected[*a].total_cmp(&expected[*b]));
-        assert_eq!(given.ranked(&errors, score), order, "{}", score.name());
+        // The same order, whatever the rule.
+        for rule in SelectionRule::ALL {
+            let errors = given.label_errors(&joint, rule);
+            let mut order = errors.clone();
+            order.sort_by(|a, b| expected[*a].total_cmp(&expected[*b]));
+            assert_eq!(given.ranked(&errors, score), order, "{} {}", rule.name(), score.name());
+        }
     }
     let health = joint.health();
     let wrong: u64 = health.classes.iter().map(|class| class.n_wrong).sum();
@@ -94,6 +96,43 @@ fn counts_by_hand() {
     }
     near(&given.scores(LabelScore::NormalizedMargin), &[0.9, 0.8, 0.1, 0.9, 0.8]);
     assert_eq!(given.ranked(&[0, 1, 2, 3, 4], LabelScore::SelfConfidence), [2, 1, 4, 0, 3]);
+}
+
+#[test]
+fn what_is_certain_is_right_or_wrong() {
+    let (labels, probs) = (ids(&[0, 1, 1]), array![[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]]);
+    let given = LabeledProbs::new(&labels, probs.view()).unwrap();
+    let scores = given.scores(LabelScore::ConfidenceWeightedEntropy);
+    // An entropy of 1 over a probability of .5: ln(1 + 2) / 2.
+    near(&scores, &[1.0, 0.0, 3f64.ln() / 2.0]);
+}
+
+#[test]
+fn threads_change_nothing() {
+    // More rows than are worked on together.
+    let n: usize = 30_000;
+    let noise = |row: usize| ((row * 7919) % 1009) as f64 / 1009.0;
+    let labels = ids(&(0..n).map(|row| (row % 3) as u16).collect::<Vec<_>>());
+    let probs = Array2::from_shape_fn((n, 3), |(row, class)| {
+        let right = 0.1 + 0.8 * noise(row);
+        if class == row % 3 {
+            right
+        } else {
+            (1.0 - right) * [noise(row + 5), 1.0 - noise(row + 5)][(class + 3 - row % 3) % 3 - 1]
+        }
+    });
+    let of = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let given = LabeledProbs::new(&labels, probs.view()).unwrap();
+            let joint = given.confident_joint();
+            let errors = SelectionRule::ALL.map(|rule| given.label_errors(&joint, rule));
+            (joint, LabelScore::ALL.map(|score| given.ranked(&errors[0], score)), errors)
+        })
+    };
+    let alone = of(1);
+    assert!(alone.2.iter().all(|errors| errors.len() > 1000));
+    assert_eq!(alone, of(3));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod consensus;
 mod duplicates;
 mod label_errors;
 mod outliers;
+mod records;
 
 use std::path::PathBuf;
 

@@ -50,6 +50,53 @@ fn what_lies_apart_is_found() {
 }
 
 #[test]
+fn many_points_are_compared_block_by_block() {
+    // More than are compared at once, either way. Of a formula, so that no two pairs are equally far.
+    let points = Array2::from_shape_fn((2_600, 3), |(row, column)| ((row * 3 + column) as f64 * 12.9898).sin());
+    let of = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| Neighbours::of(points.view(), 7).unwrap())
+    };
+    let neighbours = of(1);
+    assert_eq!(neighbours, of(3));
+    for row in (0..2_600).step_by(97) {
+        let distance = |other: usize| {
+            let apart = &points.row(row) - &points.row(other);
+            apart.dot(&apart).sqrt()
+        };
+        let mut all: Vec<(f64, u32)> =
+            (0..2_600).filter(|other| *other != row).map(|other| (distance(other), other as u32)).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert_eq!(neighbours.rows(row), all[..7].iter().map(|(_, other)| *other).collect::<Vec<_>>());
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Reference {
+    points: Vec<Vec<f64>>,
+    outlier_factors: Vec<f64>,
+    isolation: Vec<f64>,
+}
+
+#[test]
+fn scores_are_those_of_scikit_learn() {
+    // By fixtures/outliers.py.
+    let reference: Reference = serde_json::from_str(include_str!("../fixtures/outliers.json")).unwrap();
+    let (n, d) = (reference.points.len(), reference.points[0].len());
+    let points = Array2::from_shape_vec((n, d), reference.points.concat()).unwrap();
+    let factors = local_outlier_factors(&Neighbours::of(points.view(), 5).unwrap());
+    for (got, expected) in factors.iter().zip(&reference.outlier_factors) {
+        assert!((got - expected).abs() < 1e-9, "{got} {expected}");
+    }
+    // Other trees, so other scores, but of a thousand trees nearly the same.
+    let settings = IsolationForestSettings { n_trees: 1_000, ..IsolationForestSettings::default() };
+    let scores = IsolationForest::of(points.view(), &settings).unwrap().scores(points.view()).unwrap();
+    for (got, expected) in scores.iter().zip(&reference.isolation) {
+        assert!((got - expected).abs() < 0.02, "{got} {expected}");
+    }
+}
+
+#[test]
 fn odd_points_have_sound_results() {
     // All the same: nothing lies apart.
     let same = Array2::from_elem((30, 4), 0.3);
@@ -69,6 +116,10 @@ fn odd_points_have_sound_results() {
     assert_eq!(message(array![[1.0], [f64::NAN]], 1), "row 1, column 0 is NaN, expected a finite number");
     assert_eq!(message(array![[1.0], [2.0]], 2), "`k` is 2, expected 1 or more, and less than there are points");
     assert_eq!(message(Array2::zeros((0, 3)), 1), "there are no points");
+    // Whose mean is that of infinities.
+    let huge =
+        Array2::from_shape_fn((16, 1), |(row, _)| [1.7e308, -1.7e308, 0.0, 1.0][if row % 8 < 2 { row % 2 } else { 2 }]);
+    assert!(message(huge, 3).ends_with("are too large to tell distances"));
     assert!(forest.scores(array![[1.0]].view()).is_err());
     assert!(
         IsolationForest::of(constant.view(), &IsolationForestSettings { sample: 1, ..Default::default() }).is_err()

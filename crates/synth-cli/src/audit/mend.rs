@@ -84,7 +84,7 @@ pub fn log_path(out: &Path) -> PathBuf {
 
 /// Mended records and the log of their changes, written but not yet there.
 pub struct Mended {
-    records: RecordWriter,
+    records: AtomicFile,
     log: AtomicFile,
     /// How many records changed.
     pub n: usize,
@@ -95,7 +95,7 @@ impl Mended {
     pub fn commit(self) -> Result<()> {
         // The records last: where they are, their log is.
         self.log.commit()?;
-        Ok(self.records.finish()?)
+        Ok(self.records.commit()?)
     }
 }
 
@@ -146,7 +146,7 @@ pub fn write(
         let line = serde_json::to_string(change)?;
         writeln!(log, "{line}").with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    Ok(Mended { records: writer, log, n: changes.len() })
+    Ok(Mended { records: writer.close()?, log, n: changes.len() })
 }
 
 /// What changes, by row.

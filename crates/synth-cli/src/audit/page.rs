@@ -1,5 +1,6 @@
 //! Findings as one page of HTML, which needs nothing beside itself.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
@@ -17,6 +18,8 @@ use crate::plots::{self, Bars, Confusion, Reliability};
 const TEMPLATE: &str = include_str!("page.html");
 /// Rows of a table on the page: more are slow to look at. `--json` has all.
 const ROWS: usize = 500;
+/// Pictures on the page, of all tables together, from the first on.
+const PICTURES: usize = 500;
 /// Of a group of copies.
 const OF_GROUP: usize = 20;
 /// Characters of a text.
@@ -70,6 +73,13 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_template("page.html", TEMPLATE)?;
+    let pictures_left = Cell::new(PICTURES);
+    let picture = |row: usize| {
+        let path = records.pictures.get(row)?.as_deref()?;
+        pictures_left.set(pictures_left.get().checked_sub(1)?);
+        // One that cannot be read is among the odd ones.
+        thumbnail(path).ok()
+    };
     let shown = |row: usize, about: String, score: String| Shown {
         row,
         id: &records.ids[row],
@@ -77,8 +87,7 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
         about,
         score,
         text: shortened(&records.shown(row), TEXT),
-        // One that cannot be read is among the odd ones.
-        picture: records.pictures.get(row).and_then(|path| thumbnail(path.as_deref()?).ok()).unwrap_or_default(),
+        picture: picture(row).unwrap_or_default(),
     };
     let labels = findings.labels.as_ref();
     let errors: Vec<Shown<'_>> = labels

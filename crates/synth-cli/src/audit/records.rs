@@ -9,7 +9,6 @@ use synth::core::{ClassId, ClassSet};
 use synth::io::gold::GoldColumn;
 use synth::io::ids::{IdColumn, Unique};
 use synth::io::{Reader, Vectors};
-use synth::learn::one_hot;
 
 use super::sources::{LabelInputs, LabelSource, Votes, of_soft};
 use crate::args::{AuditFields, RecordArgs};
@@ -30,8 +29,8 @@ pub struct Records {
     pub ids: Vec<String>,
     /// `None` where there is none.
     pub labels: Vec<Option<ClassId>>,
-    /// What a classifier learns of those with a label, `[n, classes]`.
-    pub targets: Array2<f64>,
+    /// What a classifier learns of those with a label, `[n, classes]`, where that is more than the label.
+    pub targets: Option<Array2<f64>>,
     pub votes: Option<Votes>,
     /// `None` where there is none, and for all without a field.
     pub texts: Vec<Option<String>>,
@@ -88,7 +87,7 @@ impl Records {
             text_field,
             ids: Vec::new(),
             labels: Vec::new(),
-            targets: Array2::zeros((0, 0)),
+            targets: None,
             votes: None,
             texts: Vec::new(),
             categories: fields.category.iter().map(|field| (field.clone(), Vec::new())).collect(),
@@ -164,11 +163,13 @@ impl Records {
         if let Some(crowd) = &crowd {
             records.votes = Some(Votes::join(crowd, &records.classes, &records.ids, progress)?);
         }
-        let n_classes = records.classes.len();
-        match (&records.source, &soft, &records.votes) {
-            (LabelSource::Soft(_), Some(soft), _) => (records.labels, records.targets) = of_soft(soft),
-            (LabelSource::Votes, _, Some(votes)) => (records.labels, records.targets) = votes.together(n)?,
-            _ => records.targets = one_hot(&records.labels, n_classes)?,
+        let distributed = match (&records.source, &soft, &records.votes) {
+            (LabelSource::Soft(_), Some(soft), _) => Some(of_soft(soft)),
+            (LabelSource::Votes, _, Some(votes)) => Some(votes.together(n)?),
+            _ => None,
+        };
+        if let Some((labels, targets)) = distributed {
+            (records.labels, records.targets) = (labels, Some(targets));
         }
         if let Some(path) = &fields.vectors {
             let vectors = Vectors::open("vectors", path)?.all()?;

@@ -94,6 +94,9 @@ impl LabelInputs {
     }
 }
 
+/// More classes than this are hardly classes, and each two of them take room.
+const MOST_CLASSES: usize = 2_000;
+
 /// The labels that stand in a field.
 fn names_in(field: &str, reader: &Reader) -> Result<BTreeSet<String>> {
     /// Of more numbers with a fraction it is not believed that they are classes.
@@ -114,6 +117,12 @@ fn names_in(field: &str, reader: &Reader) -> Result<BTreeSet<String>> {
         return Err(hinted(
             format!("no record has a label in the field `{field}`"),
             format!("name the field: --label FIELD; the records have {}", known.join(", ")),
+        ));
+    }
+    if names.len() > MOST_CLASSES {
+        return Err(hinted(
+            format!("`{field}` holds {} different labels, and an audit takes up to {MOST_CLASSES}", names.len()),
+            "name the field of the labels: --label FIELD",
         ));
     }
     let has_fraction = |name: &&String| name.parse().is_ok_and(|number: f64| number.fract() != 0.0);

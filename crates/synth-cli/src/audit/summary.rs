@@ -160,7 +160,7 @@ fn indented(table: &str) -> String {
 
 /// A text on one line, at most so many characters of it.
 pub fn shortened(text: &str, most: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{fffd}");
     if line.chars().count() <= most {
         return line;
     }

@@ -378,6 +378,12 @@ fn outliers_by_every_method() {
         let skipped = audit["skipped"].to_string();
         assert!(skipped.contains("outliers among 1 record: x, y must be numbers, one is missing"), "{skipped}");
     }
+    // Most are the same: a few others that are as far from each other as usual are no outliers.
+    let lines: Vec<String> =
+        (0..90).map(|i| format!("{{\"x\": {}, \"label\": {}}}", if i < 60 { 0 } else { i }, i % 2)).collect();
+    project.file("same.jsonl", lines.join("\n"));
+    let output = project.run("audit --data same.jsonl --number x --outliers knn");
+    assert!(output.contains("0 outliers by distance of 20 neighbours of x, above 3 times the median: "), "{output}");
     project.file("two.jsonl", lines[..2].join("\n"));
     assert!(project.run("audit --data two.jsonl --number x").contains("outliers: 2 records are too few to lie apart"));
 }
@@ -544,7 +550,7 @@ fn what_else_is_found() {
 
     0 labels are likely wrong, by prune-by-noise-rate (cross-validation, 5 folds, which agrees with 100.0 % of the labels)
 
-    0 outliers by isolation forest of x, above .65
+    0 outliers by isolation forest of x, above 0.65
 
     not looked at: near copies: the records have no field of text, and there are no vectors; name --text or --vectors
     ");
@@ -585,6 +591,14 @@ fn what_else_is_found() {
     ---- stderr ----
     error: `label` holds 40 different numbers with a fraction: they are no classes
     hint: an audit judges classes: put the numbers into a few ranges, or name another field with --label
+    ");
+    let many: Vec<String> = (0..3000).map(|i| format!("{{\"label\": \"x{i}\"}}")).collect();
+    project.file("many.jsonl", many.join("\n"));
+    assert_snapshot!(project.run("audit --data many.jsonl"), @"
+    exit code: 2
+    ---- stderr ----
+    error: `label` holds 3000 different labels, and an audit takes up to 2000
+    hint: name the field of the labels: --label FIELD
     ");
     project.file("lists.jsonl", "{\"label\": [1, 2]}\n");
     assert_snapshot!(project.run("audit --data lists.jsonl"), @"
@@ -876,7 +890,7 @@ fn pictures_are_shown() {
       labelled  are    records
       dark      light        1
 
-    0 outliers by isolation forest of light, above .65
+    0 outliers by isolation forest of light, above 0.65
 
     1 text or picture is odd:
       5 (no picture)

@@ -201,6 +201,24 @@ fn every_row_that_breaks_a_rule_is_named() {
     let output = project.command("check --contract contract.toml --data a.jsonl --json").output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["broken"][1]["rows"], serde_json::json!((20..40).collect::<Vec<_>>()));
+    // One cell of a CSV file that is no number makes texts of all: it alone is named.
+    project.file("c.csv", "n,m\n5,1\nx,2\n4,\"a\nb\"\n9,3\n");
+    project.file("numbers.toml", "[fields.n]\ntype = \"integer\"\nrange = [1, 5]\n[fields.m]\ntype = \"integer\"\n");
+    assert_snapshot!(project.run("check --contract numbers.toml --data c.csv"), @r"
+    exit code: 1
+    ---- stdout ----
+    `m`: 1 value is not a whole number, as `a\nb`: row 2
+    `n`: 2 values are not from 1 to 5, as `x`, `9`: rows 1, 3
+    `n`: 1 value is not a whole number, as `x`: row 1
+    4 records, 3 rules broken
+    ");
+    project.file("d.jsonl", "{\"n\": \"5\", \"m\": 1}\n{\"n\": \"4\", \"m\": 2}\n");
+    assert_snapshot!(project.run("check --contract numbers.toml --data d.jsonl"), @"
+    exit code: 1
+    ---- stdout ----
+    `n`: 2 values are not a whole number, as `5`, `4`: rows 0, 1
+    2 records, 1 rule broken
+    ");
     // A record from the future hides how old the others are.
     project.file("b.jsonl", "{\"day\": \"2026-01-02\"}\n{\"day\": \"2062-01-02\"}\n");
     project.file("fresh.toml", "[freshness]\nfield = \"day\"\ndays = 3\n");
@@ -259,6 +277,11 @@ fn contracts_with_mistakes() {
     `txt`: the field does not exist
     `class`: the field does not exist
     1 record, 2 rules broken
+    ");
+    assert_snapshot!(run("[label]\nfield = \"text\"\nshares = { ham = [20, 60] }\n"), @"
+    exit code: 2
+    ---- stderr ----
+    error: the contract's [label] shares of ham is 20, expected a share from 0 to 1
     ");
     assert_snapshot!(run(""), @"
     exit code: 2

@@ -133,18 +133,23 @@ impl Encoder {
     }
 
     pub(crate) fn finish(self, path: &Path) -> Result<(), IoError> {
+        self.close(path)?.commit()
+    }
+
+    /// Writes what is left, and leaves it to the caller to make the file appear.
+    pub(crate) fn close(self, path: &Path) -> Result<AtomicFile, IoError> {
         let failed = |error| IoError::write(path, error);
         match self {
-            Self::Parquet(writer, _) => writer.into_inner().map_err(|error| IoError::write(path, error))?.commit(),
+            Self::Parquet(writer, _) => writer.into_inner().map_err(|error| IoError::write(path, error)),
             Self::ArrowFile(mut writer) => {
                 writer.finish().map_err(failed)?;
-                writer.into_inner().map_err(failed)?.commit()
+                writer.into_inner().map_err(failed)
             }
             Self::ArrowStream(mut writer) => {
                 writer.finish().map_err(failed)?;
-                writer.into_inner().map_err(failed)?.commit()
+                writer.into_inner().map_err(failed)
             }
-            Self::Jsonl(sink, _) | Self::Csv(sink, _) => sink.finish(path),
+            Self::Jsonl(sink, _) | Self::Csv(sink, _) => sink.close(path),
         }
     }
 }

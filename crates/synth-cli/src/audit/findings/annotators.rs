@@ -6,6 +6,7 @@ use serde::Serialize;
 use synth::audit::{Consensus, Ratings, Scale, interpretation};
 use synth::label::Method;
 
+use super::labels::located;
 use crate::audit::annotators::{AnnotatorSummary, Item, doubtful, relabel_first, soft_labels, summaries};
 use crate::audit::records::Records;
 
@@ -44,7 +45,8 @@ pub fn find(
     let (by, consensus) = match probs {
         Some(probs) if is_shared => {
             let probs = probs.select(Axis(0), &votes.rows);
-            ("crowdlab", Consensus::with_classifier(&votes.matrix, probs.view())?)
+            let consensus = Consensus::with_classifier(&votes.matrix, probs.view());
+            ("crowdlab", consensus.map_err(|error| located(error, &votes.rows))?)
         }
         _ => {
             let probs = soft_labels(&votes.matrix, Method::DawidSkene)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use synth::audit::{AuditError, LabeledProbs, evenness};
 use synth::core::ClassId;
 use synth::io::{Format, Reader, Vectors, soft};
-use synth::learn::{Evaluation, FeatureSpec, Features, TextSpec, Trainer};
+use synth::learn::{Evaluation, FeatureSpec, Features, TextSpec, Trainer, one_hot};
 
 use crate::args::{AuditFields, LabelErrorArgs};
 use crate::audit::records::Records;
@@ -143,7 +143,9 @@ pub fn judge(
     let evaluation = Evaluation::of(probs.view(), &given, args.seed)?;
     // What a classifier loses that knows nothing but how common each label is: the entropy of their shares.
     let ignorant = evenness(&records.label_counts()) * (records.classes.len() as f64).ln();
-    if args.probs.is_none() && evaluation.log_loss > ignorant - 1e-3 {
+    // Less than this is rounding, and what cross-validation varies by.
+    const LEARNED: f64 = 1e-3;
+    if args.probs.is_none() && evaluation.log_loss > ignorant - LEARNED {
         return Ok(Err(NotJudged::NothingLearned { log_loss: evaluation.log_loss, ignorant }));
     }
     let joint = labeled.confident_joint();
@@ -163,7 +165,7 @@ pub fn judge(
     for score in labeled.scores(args.score) {
         histogram[((score * 20.0) as usize).min(19)] += 1;
     }
-    let is_right: Vec<bool> = (0..given.len()).map(|at| labeled.predicted(at) == given[at]).collect();
+    let is_right: Vec<bool> = (0..given.len()).map(|at| labeled.agrees(at)).collect();
     let mut agrees = vec![false; records.n_rows()];
     labelled.iter().zip(&is_right).for_each(|(row, is_right)| agrees[*row] = *is_right);
     let (health, noise) = (joint.health(), joint.noise());
@@ -226,7 +228,11 @@ fn probabilities(
     let matrix = features.of_batches(inputs::with_vectors(reader, &vectors, progress)?)?;
     let weights: Vec<f64> = records.labels.iter().map(|label| f64::from(u8::from(label.is_some()))).collect();
     let trainer = Trainer { seed: args.seed, ..Trainer::default() };
-    let training = trainer.train(&matrix, records.targets.view(), &weights, progress)?;
+    let targets = match &records.targets {
+        Some(targets) => targets,
+        None => &one_hot(&records.labels, records.classes.len())?,
+    };
+    let training = trainer.train(&matrix, targets.view(), &weights, progress)?;
     Ok(Some((training.out_of_fold(), format!("cross-validation, {} folds", trainer.n_folds))))
 }
 
@@ -263,7 +269,7 @@ fn given(path: &Path, records: &Records, reader: &Reader) -> Result<Array2<f64>>
 }
 
 /// An error that names the row of a record, not its place among labelled ones.
-fn located(error: AuditError, labelled: &[usize]) -> AuditError {
+pub(super) fn located(error: AuditError, labelled: &[usize]) -> AuditError {
     match error {
         AuditError::NotAProbability { row, value } => AuditError::NotAProbability { row: labelled[row], value },
         AuditError::NotADistribution { row, sum } => AuditError::NotADistribution { row: labelled[row], sum },

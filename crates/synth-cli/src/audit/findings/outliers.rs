@@ -24,8 +24,14 @@ pub struct Outlier {
     pub score: f64,
 }
 
-/// Neighbours that a record is compared with.
+/// Neighbours that a record is compared with, as scikit-learn has it.
 const NEIGHBOURS: usize = 20;
+/// A density that is so many times that of a record: about 1 within clusters, where chance makes it 1.2 or so.
+const THIN: f64 = 1.5;
+/// A distance that is so many times the usual one.
+const FAR: f64 = 3.0;
+/// A score of an isolation forest: .5 is that of usual points, and 1 that of points that every split leaves alone.
+const ALONE: f64 = 0.65;
 
 /// Outliers among vectors, where there are any, and otherwise among numbers.
 pub fn find(args: &AuditArgs, records: &Records, skipped: &mut Vec<String>) -> Result<Option<OutlierFindings>> {
@@ -67,19 +73,21 @@ pub fn find(args: &AuditArgs, records: &Records, skipped: &mut Vec<String>) -> R
     };
     let (scores, least, by) = match kind {
         OutlierKind::Lof => {
-            let by = format!("local outlier factor of {of}, {k} neighbours, above 1.5");
-            (local_outlier_factors(&neighbours()?), 1.5, by)
+            let by = format!("local outlier factor of {of}, {k} neighbours, above {THIN}");
+            (local_outlier_factors(&neighbours()?), THIN, by)
         }
         OutlierKind::Knn => {
             let distances = neighbours()?.mean_distances();
-            let least = 3.0 * median(&distances);
-            let by = format!("distance of {k} neighbours of {of}, above 3 times the median: {least:.3}");
+            // Of those that are no copies of their neighbours: most may be.
+            let apart: Vec<f64> = distances.iter().copied().filter(|distance| *distance > 0.0).collect();
+            let least = if apart.is_empty() { 0.0 } else { FAR * median(&apart) };
+            let by = format!("distance of {k} neighbours of {of}, above {FAR} times the median: {least:.3}");
             (distances, least, by)
         }
         OutlierKind::IsolationForest => {
             let settings = IsolationForestSettings { seed: args.labels.seed, ..IsolationForestSettings::default() };
             let scores = IsolationForest::of(points.view(), &settings)?.scores(points.view())?;
-            (scores, 0.65, format!("isolation forest of {of}, above .65"))
+            (scores, ALONE, format!("isolation forest of {of}, above {ALONE}"))
         }
     };
     let outliers = rows.into_iter().zip(scores).filter(|(_, score)| *score > least);
