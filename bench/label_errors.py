@@ -2,7 +2,8 @@
 
     label_errors.py planted FOLDER N K      labels with planted noise
     label_errors.py real FOLDER SET         a set of the shared benchmark data
-    label_errors.py compare FOLDER [SET]    the rows that synth flagged beside those of cleanlab
+    label_errors.py compare FOLDER [SET]    the rows that synth flagged beside those of cleanlab; fails if other rows than tied
+                                            ones differ, or if those that people checked were more often right
 """
 import json, os, resource, sys, time
 import numpy as np
@@ -44,14 +45,22 @@ if what == "compare":
         for line in open(os.path.join(os.environ["SYNTH_BENCH_DATA"], "label_errors_" + sys.argv[3], "reviewed.jsonl")):
             row = json.loads(line)
             reviewed[row["index"]] = row["verdict"] != "keep"
+    labels = np.fromfile(path("labels"), "<u2")
+    probs = np.fromfile(path("probs"), "<f4").reshape(len(labels), -1)
+    failed = False
     for rule in json.load(open(path("rules.json"))):
         ours, theirs = (set(map(int, open(path(f"{who}.{rule}")).read().split())) for who in ("synth", "cleanlab"))
         line = f"{rule}: {len(ours)} by synth, {len(theirs)} by cleanlab, Jaccard {len(ours & theirs) / max(1, len(ours | theirs)):.4f}"
+        # Of rows whose label has a probability of exactly 0, in a class that has more of them than are flagged, any will do.
+        tied = sum(probs[row, labels[row]] == 0 for row in ours ^ theirs)
+        line += f"; {len(ours ^ theirs)} rows differ, {tied} of them tied at a probability of 0"
+        failed |= tied < len(ours ^ theirs) and len(ours & theirs) < .99 * len(ours | theirs)
         if reviewed:
             precision = lambda rows: np.mean([reviewed[row] for row in rows if row in reviewed])
             line += f"; precision among reviewed {precision(ours):.4f} and {precision(theirs):.4f}"
+            failed |= precision(ours) < precision(theirs)
         print(line)
-    sys.exit()
+    sys.exit(int(failed))
 
 from cleanlab.filter import find_label_issues
 import cleanlab
