@@ -34,6 +34,9 @@ pub struct AnnotatorSummary {
 #[derive(Serialize)]
 pub struct Item {
     pub item: String,
+    /// Its row among the items.
+    #[serde(skip)]
+    pub row: usize,
     pub label: String,
     pub quality: f64,
 }
@@ -77,19 +80,19 @@ pub fn summaries(votes: &LabelMatrix, consensus: &Consensus) -> Vec<AnnotatorSum
     all
 }
 
-/// The rows of the items where one more label is worth most, the least sure first. What is as good as certain is not
-/// asked about.
-pub fn doubtful(consensus: &Consensus) -> impl Iterator<Item = usize> {
-    const CERTAIN: f64 = 0.99;
-    consensus.relabel_first().into_iter().take_while(|row| consensus.quality[*row] < CERTAIN).take(SHOWN)
-}
-
-/// These items; `name` is what an item is called, by its row.
+/// The items where one more label is worth most, the least sure first. What is as good as certain is not asked about. `name`
+/// is what an item is called, by its row.
 pub fn relabel_first(votes: &LabelMatrix, consensus: &Consensus, name: impl Fn(usize) -> String) -> Vec<Item> {
+    const CERTAIN: f64 = 0.99;
     let class = |class: ClassId| votes.classes().name(class).to_owned();
-    let item =
-        |row: usize| Item { item: name(row), label: class(consensus.labels[row]), quality: consensus.quality[row] };
-    doubtful(consensus).map(item).collect()
+    let item = |row: usize| Item {
+        item: name(row),
+        row,
+        label: class(consensus.labels[row]),
+        quality: consensus.quality[row],
+    };
+    let doubtful = consensus.relabel_first().into_iter().take_while(|row| consensus.quality[*row] < CERTAIN);
+    doubtful.take(SHOWN).map(item).collect()
 }
 
 pub fn annotator_table<'a>(annotators: impl Iterator<Item = &'a AnnotatorSummary>) -> Table {

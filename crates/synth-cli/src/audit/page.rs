@@ -99,8 +99,9 @@ pub fn render(findings: &Findings, records: &Records) -> Result<String> {
     let relabel: Vec<Shown<'_>> = findings
         .annotators
         .iter()
-        .flat_map(|found| found.relabel_rows.iter().zip(&found.relabel_first))
-        .map(|(row, item)| shown(*row, item.label.clone(), format!("{:.3}", item.quality)))
+        .zip(&records.votes)
+        .flat_map(|(found, votes)| found.relabel_first.iter().map(|item| (votes.rows[item.row], item)))
+        .map(|(row, item)| shown(row, item.label.clone(), format!("{:.3}", item.quality)))
         .collect();
     let outliers: Vec<Shown<'_>> = findings
         .outliers

@@ -13,7 +13,7 @@ use crate::audit::findings::judge;
 use crate::audit::records::Records;
 use crate::config::{Config, or_file};
 use crate::errors::{FOUND, hinted, unboxed};
-use crate::generation::material::{record_args, values};
+use crate::generation::material::{has_field, record_args, values};
 use crate::progress::Progress;
 use crate::table::counted;
 use crate::{inputs, output, render};
@@ -92,7 +92,7 @@ fn of_copies(copies: &CopiesContract, reader: &Reader, n: u64, progress: &Progre
         texts.extend((0..batch.n_rows()).map(text));
     }
     if texts.iter().all(|text| text.trim().is_empty()) && n > 0 {
-        let exists = reader.schema().column_with_name(copies.field.split('.').next().unwrap_or_default()).is_some();
+        let exists = has_field(&reader.schema(), &copies.field);
         let problem = if exists { "the field holds no text" } else { "the field does not exist" };
         return Ok(Some(BrokenRule::whole(Some(copies.field.clone()), "copies", problem.to_owned())));
     }
@@ -120,7 +120,7 @@ fn of_labels(
 ) -> Result<Vec<BrokenRule>> {
     let schema = reader.schema();
     for field in std::iter::once(&label.field).chain(&label.text).chain(&label.number).chain(&label.category) {
-        let problem = if schema.column_with_name(field.split('.').next().unwrap_or_default()).is_none() {
+        let problem = if !has_field(&schema, field) {
             "the field does not exist"
         } else if *field == label.field && values(reader, field)?.is_empty() {
             "no record has a label"

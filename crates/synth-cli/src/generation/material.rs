@@ -288,7 +288,8 @@ fn normal(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn has_field(schema: &Schema, path: &str) -> bool {
+/// Whether there is such a field, or one that it may be within.
+pub fn has_field(schema: &Schema, path: &str) -> bool {
     schema.column_with_name(path).is_some() || path.split('.').next().is_some_and(|top| schema.index_of(top).is_ok())
 }
 

@@ -226,12 +226,8 @@ fn probabilities_vectors_and_earlier_records() {
 
 /// An array of float32 as NumPy writes it.
 fn npy(rows: &[Vec<f32>]) -> Vec<u8> {
-    let shape = format!("({}, {})", rows.len(), rows[0].len());
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
-    bytes.extend(format!("{header:<117}\n").bytes());
-    rows.iter().flatten().for_each(|x| bytes.extend(x.to_le_bytes()));
-    bytes
+    let data: Vec<u8> = rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
+    crate::npy("<f4", false, [rows.len(), rows[0].len()], &data)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use synth::audit::{Consensus, Ratings, Scale, interpretation};
 use synth::label::Method;
 
 use super::labels::located;
-use crate::audit::annotators::{AnnotatorSummary, Item, doubtful, relabel_first, soft_labels, summaries};
+use crate::audit::annotators::{AnnotatorSummary, Item, relabel_first, soft_labels, summaries};
 use crate::audit::records::Records;
 
 #[derive(Serialize)]
@@ -22,9 +22,6 @@ pub struct AnnotatorFindings {
     pub annotators: Vec<AnnotatorSummary>,
     /// Records where one more label is worth most.
     pub relabel_first: Vec<Item>,
-    /// The rows of these.
-    #[serde(skip)]
-    pub relabel_rows: Vec<usize>,
 }
 
 /// Finds the consensus of the annotators and, where one has learned something, of a classifier.
@@ -58,7 +55,6 @@ pub fn find(
         interpretation: alpha.map(interpretation),
         by,
         annotators: summaries(&votes.matrix, &consensus),
-        relabel_rows: doubtful(&consensus).map(|item| votes.rows[item]).collect(),
         relabel_first: relabel_first(&votes.matrix, &consensus, |item| records.ids[votes.rows[item]].clone()),
     }))
 }
